@@ -1,0 +1,85 @@
+{{- define "tidegate.fullname" -}}
+{{- .Values.fullnameOverride | default .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "tidegate.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- .Values.serviceAccount.name | default (include "tidegate.fullname" .) -}}
+{{- else -}}
+{{- .Values.serviceAccount.name | default "default" -}}
+{{- end -}}
+{{- end }}
+
+{{- define "tidegate.image" -}}
+{{- with .Values.image -}}
+{{- if .digest -}}
+{{ .repository }}@{{ .digest }}
+{{- else -}}
+{{ .repository }}:{{ .tag | default $.Chart.AppVersion }}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
+{{- define "tidegate.selectorLabels" -}}
+app.kubernetes.io/name: tidegate
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "tidegate.labels" -}}
+{{ include "tidegate.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- /* The file the operator reads at /etc/tidegate/config.yaml. */ -}}
+{{- define "tidegate.config" -}}
+providers:
+  {{- toYaml .Values.providers | nindent 2 }}
+telemetry:
+  {{- toYaml .Values.telemetry | nindent 2 }}
+namespaces: {{ toJson .Values.watchNamespaces }}
+{{- end }}
+
+{{- /*
+Every right the operator uses, and no other. No Secrets, no ConfigMaps, no pods, no CRDs: the API
+server's discovery is open to every service account.
+*/ -}}
+{{- define "tidegate.rules" -}}
+- apiGroups: [tidegate.io]
+  resources: [rollouts]
+  verbs: [get, list, watch]
+- apiGroups: [tidegate.io]
+  resources: [rollouts/status]
+  verbs: [patch, update]
+- apiGroups: [tidegate.io]
+  resources: [rolloutruns]
+  verbs: [get, list, create, patch]
+- apiGroups: [tidegate.io]
+  resources: [rolloutruns/status]
+  verbs: [patch]
+- apiGroups: [tidegate.io]
+  resources: [rolloutactions]
+  verbs: [get, list, watch]
+- apiGroups: [tidegate.io]
+  resources: [rolloutactions/status]
+  verbs: [patch]
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [get, list, watch, create, patch, delete]
+- apiGroups: [""]
+  resources: [services]
+  verbs: [get, list, watch, patch]
+- apiGroups: [networking.istio.io]
+  resources: [virtualservices]
+  verbs: [get, list, watch, patch]
+- apiGroups: [networking.istio.io]
+  resources: [destinationrules]
+  verbs: [get, list, watch, create, patch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}

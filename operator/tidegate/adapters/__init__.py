@@ -1,0 +1,1 @@
+"""Fillings of the ports: the only places that speak to something outside the process."""

@@ -1,0 +1,168 @@
+"""One request to the API server: JSON in, JSON out, a hard time-out, typed refusals, no retries.
+
+Authentication and TLS are those of the official client (`kubernetes.aio`): kubeconfig or the pod's
+service account, whose token is read anew when it rotates. Models are left out on purpose: they
+cost memory and drop fields they do not know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
+
+CONNECT_TIMEOUT_S = 3.0
+REQUEST_TIMEOUT_S = 10.0
+WATCH_SILENCE_S = 75.0
+"""A watch that stays silent for longer is dead: bookmarks come about once a minute."""
+BODY_BYTES_MAX = 64 * 2**20
+CONNECTIONS_MAX = 64
+ERROR_CHARS_MAX = 500
+
+JSON = "application/json"
+JSON_PATCH = "application/json-patch+json"
+MERGE_PATCH = "application/merge-patch+json"
+
+STATUS_GONE = (404, 410)
+STATUS_CONFLICT = 409
+STATUS_BUSY = (429, 500, 502, 503, 504)
+
+
+async def connect() -> Api:
+    """An Api from KUBECONFIG, ~/.kube/config or the pod's service account, in kubectl's order."""
+    configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS_MAX
+    in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
+    if in_pod:
+        config.load_incluster_config(client_configuration=configuration)
+    else:
+        await config.load_kube_config(client_configuration=configuration)
+    return Api(ApiClient(configuration))
+
+
+class Api:
+    """The API server, as this process is allowed to see it."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> dict[str, Any]:
+        """Send one request and return the object it answers with.
+
+        Raises Gone (404, 410), Conflict (409), ApiUnavailable (no answer in time, 429, 5xx) or
+        ApiRefused (everything else), with the server's own words.
+        """
+        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
+        try:
+            response = await self._send(method, path, query, body, content_type, timeout)
+            raw = await response.content.read(BODY_BYTES_MAX)
+            while not response.content.at_eof():
+                raw += await response.content.read(BODY_BYTES_MAX)
+                if len(raw) > BODY_BYTES_MAX:
+                    raise ApiRefused(f"{method} {path}: answer over {BODY_BYTES_MAX} bytes")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        return _read(method, path, response, raw)
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+        """Open a watch; iterating ends when the server ends it and raises ApiUnavailable on silence."""
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S
+        )
+        try:
+            response = await self._send("GET", path, query, None, JSON, timeout)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise ApiUnavailable(f"watch {path}: {type(error).__name__}: {error}") from error
+        try:
+            if response.status != 200:  # noqa: PLR2004 — HTTP OK
+                _read("GET", path, response, await response.read())
+            yield _lines(path, response)
+        finally:
+            response.close()
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Any,
+        content_type: str,
+        timeout: aiohttp.ClientTimeout,
+    ) -> aiohttp.ClientResponse:
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "tidegate"}
+        auth = await self._client.configuration.auth_settings()
+        for setting in auth.values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        url = self._client.configuration.host + path
+        if query:
+            url += "?" + urlencode(query)
+        answer = await self._client.rest_client.request(
+            method, url, headers=headers, body=body, _request_timeout=timeout
+        )
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+def _read(
+    method: str, path: str, response: aiohttp.ClientResponse, raw: bytes
+) -> dict[str, Any]:
+    try:
+        answer = json.loads(raw) if raw else {}
+    except ValueError:
+        answer = {"message": f"not JSON (HTTP {response.status})"}
+    status = response.status
+    if status < 300 and isinstance(answer, dict):  # noqa: PLR2004 — HTTP success
+        return answer
+    words = answer.get("message") if isinstance(answer, dict) else None
+    message = f"{method} {path}: {str(words or f'HTTP {status}')[:ERROR_CHARS_MAX]}"
+    if status in STATUS_GONE:
+        raise Gone(message)
+    if status == STATUS_CONFLICT:
+        raise Conflict(message)
+    if status in STATUS_BUSY:
+        raise ApiUnavailable(message, _retry_after_s(response))
+    raise ApiRefused(message)
+
+
+def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
+    said = response.headers.get("Retry-After", "")
+    return float(said) if said.isdigit() else None
+
+
+async def _lines(path: str, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:
+    try:
+        while line := await response.content.readline():
+            event = json.loads(line)
+            if isinstance(event, dict):
+                yield event
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        raise ApiUnavailable(f"watch {path}: {type(error).__name__}: {error}") from error
+    except asyncio.CancelledError:
+        response.close()
+        raise

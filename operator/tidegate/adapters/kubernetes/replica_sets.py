@@ -1,0 +1,108 @@
+"""Revisions as ReplicaSets: their names, bodies and what they say of their pods."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from tidegate.adapters.kubernetes.resources import REPLICA_SETS, ROLLOUTS, Body, uid_of
+from tidegate.api.constants import LABEL_CANONICAL_REVISION, LABEL_REVISION, LABEL_ROLLOUT
+from tidegate.api.rollout import Rollout
+from tidegate.core.observation import RevisionView
+
+REVISION_CHARS = 10
+LABEL_VALUE_CHARS_MAX = 63
+
+
+def revision_of(template: Mapping[str, Any]) -> str:
+    """The revision's name: the first 10 hex digits of SHA-256 over the template's canonical JSON.
+
+    The template is taken as the API server stored it, keys sorted, no spaces: two spellings of
+    one document are one revision, and no upgrade of ours or of a client library makes another.
+    """
+    canonical = json.dumps(template, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
+
+
+def rollout_label(rollout: Rollout) -> str:
+    """The Rollout's name as a label value, cut where Kubernetes wants it cut."""
+    return rollout.name[:LABEL_VALUE_CHARS_MAX].rstrip("-.")
+
+
+def owner_reference(rollout: Rollout) -> dict[str, Any]:
+    """The ownerReference that makes an object go with its Rollout."""
+    return {
+        "apiVersion": ROLLOUTS.api_version,
+        "kind": ROLLOUTS.kind,
+        "name": rollout.name,
+        "uid": rollout.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def replica_set_body(rollout: Rollout, revision: str, replicas: int) -> dict[str, Any]:
+    """The ReplicaSet of the Rollout's present template; only labels are added to the user's."""
+    template = dict(rollout.spec.template or {})
+    meta = dict(template.get("metadata") or {})
+    ours = {
+        LABEL_ROLLOUT: rollout_label(rollout),
+        LABEL_REVISION: revision,
+        LABEL_CANONICAL_REVISION: revision,
+    }
+    meta["labels"] = {**(meta.get("labels") or {}), **ours}
+    template["metadata"] = meta
+    selector = rollout.spec.selector
+    match: dict[str, Any] = {"matchLabels": {**selector.match_labels, LABEL_REVISION: revision}}
+    if selector.match_expressions:
+        match["matchExpressions"] = [
+            expression.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for expression in selector.match_expressions
+        ]
+    return {
+        "apiVersion": REPLICA_SETS.api_version,
+        "kind": REPLICA_SETS.kind,
+        "metadata": {
+            "name": f"{rollout.name}-{revision}",
+            "namespace": rollout.namespace,
+            "labels": meta["labels"],
+            "ownerReferences": [owner_reference(rollout)],
+        },
+        "spec": {"replicas": replicas, "selector": match, "template": template},
+    }
+
+
+def owned_by(body: Body, uid: str) -> bool:
+    """Whether that Rollout controls the object."""
+    references = body["metadata"].get("ownerReferences") or ()
+    return any(ref.get("uid") == uid and ref.get("controller") for ref in references)
+
+
+def view_of(body: Body) -> RevisionView | None:
+    """A ReplicaSet as core reads it; None while it is being deleted or is not of a revision.
+
+    Until its controller has seen the present spec, its numbers speak of an older one; pods that
+    are surplus by then are not counted as ready.
+    """
+    meta, spec = body["metadata"], body.get("spec", {})
+    revision = (meta.get("labels") or {}).get(LABEL_REVISION)
+    if not revision or meta.get("deletionTimestamp"):
+        return None
+    status = body.get("status") or {}
+    replicas = int(spec.get("replicas", 1))
+    ready = int(status.get("availableReplicas") or 0)
+    if status.get("observedGeneration", 0) < meta.get("generation", 0):
+        ready = min(ready, replicas)
+    return RevisionView(
+        name=str(revision),
+        replica_set=str(meta["name"]),
+        uid=uid_of(body),
+        replicas=replicas,
+        ready=ready,
+        created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+    )
+
+

@@ -1,0 +1,63 @@
+"""Which kinds are read and written, and where they live in the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from tidegate.api.constants import GROUP, VERSION
+
+Body: TypeAlias = Mapping[str, Any]
+Key: TypeAlias = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One kind: its group ("" for core), version, plural and kind."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+
+    @property
+    def api_version(self) -> str:
+        """As in an object's `apiVersion`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+        """The URL path of a collection (in one namespace or in all), an object or a subresource."""
+        root = f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
+        parts = [root]
+        if namespace is not None:
+            parts.append(f"namespaces/{namespace}")
+        parts.append(self.plural)
+        parts += [part for part in (name, subresource) if part]
+        return "/".join(parts)
+
+
+ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
+ROLLOUT_RUNS = Resource(GROUP, VERSION, "rolloutruns", "RolloutRun")
+ROLLOUT_ACTIONS = Resource(GROUP, VERSION, "rolloutactions", "RolloutAction")
+REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+SERVICES = Resource("", "v1", "services", "Service")
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+VIRTUAL_SERVICES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
+DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
+
+
+def key_of(body: Body) -> Key:
+    """(namespace, name) of an object."""
+    meta = body["metadata"]
+    return meta.get("namespace", ""), meta["name"]
+
+
+def uid_of(body: Body) -> str:
+    """The object's uid, or "" before it has one."""
+    return str(body["metadata"].get("uid", ""))
+
+
+def version_of(body: Body) -> str:
+    """The object's resourceVersion."""
+    return str(body["metadata"].get("resourceVersion", ""))

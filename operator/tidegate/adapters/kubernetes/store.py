@@ -1,0 +1,192 @@
+"""A watched copy of some objects: list, then watch, for ever; older versions never win.
+
+What we wrote ourselves is put in at once (`put`), so the next pass reads its own writes. An event
+that is older than what the store has, late from a lagging watch, is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tidegate.adapters.kubernetes.api import Api
+from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of, uid_of, version_of
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Gone
+
+PAGE_OBJECTS = 500
+WATCH_S = 600
+WATCH_PAUSE_S = 0.1
+"""Between two watches, lest a server that closes them at once is asked without end."""
+BACKOFF_MIN_S = 0.5
+BACKOFF_MAX_S = 10.0
+
+logger = logging.getLogger(__name__)
+
+
+def newer(ours: Body | None, theirs: Body) -> bool:
+    """Whether `theirs` is at least as new as `ours`.
+
+    Versions of one object are compared as numbers, which Kubernetes guarantees since 1.35 and
+    etcd always gave; another uid is another object.
+    """
+    if ours is None or uid_of(ours) != uid_of(theirs):
+        return True
+    mine, other = version_of(ours), version_of(theirs)
+    if not (mine.isdigit() and other.isdigit()):
+        return True
+    return int(other) >= int(mine)
+
+
+def _after(body: Body, version: str) -> bool:
+    """Whether the object was written after the list was taken, so that its absence says nothing."""
+    mine = version_of(body)
+    return mine.isdigit() and version.isdigit() and int(mine) > int(version)
+
+
+class Store:
+    """The objects of one kind that `keep` wants, in some namespaces (None: in all)."""
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        *,
+        namespaces: Sequence[str] = (),
+        selector: str = "",
+        keep: Callable[[Body], bool] = lambda _body: True,
+        changed: Callable[[Body], None] = lambda _body: None,
+    ) -> None:
+        self._api = api
+        self._resource = resource
+        self._scopes: tuple[str | None, ...] = tuple(namespaces) or (None,)
+        self._selector = selector
+        self._keep = keep
+        self._changed = changed
+        self._objects: dict[Key, Body] = {}
+        self._synced = {scope: asyncio.Event() for scope in self._scopes}
+        self.trouble = ""
+
+    def get(self, key: Key) -> Body | None:
+        """The object, or None."""
+        return self._objects.get(key)
+
+    def __iter__(self) -> Iterator[Body]:
+        return iter(tuple(self._objects.values()))
+
+    def put(self, body: Body) -> None:
+        """Take over an object that the API server just answered with."""
+        if newer(self._objects.get(key_of(body)), body):
+            self._objects[key_of(body)] = body
+
+    def drop(self, key: Key) -> None:
+        """Forget an object that the API server just said is gone."""
+        self._objects.pop(key, None)
+
+    async def synced(self, timeout_s: float) -> bool:
+        """Whether every scope was listed, waiting at most that long."""
+        waits = [asyncio.wait_for(event.wait(), timeout_s) for event in self._synced.values()]
+        results = await asyncio.gather(*waits, return_exceptions=True)
+        return not any(isinstance(result, BaseException) for result in results)
+
+    async def run(self) -> None:
+        """Keep the store up to date until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for scope in self._scopes:
+                group.create_task(self._follow(scope))
+
+    async def _follow(self, scope: str | None) -> None:
+        backoff_s = BACKOFF_MIN_S
+        while True:
+            try:
+                version = await self._list(scope)
+                self._synced[scope].set()
+                self.trouble = ""
+                backoff_s = BACKOFF_MIN_S
+                await self._watch(scope, version)
+            except (ApiUnavailable, ApiRefused, Gone) as error:
+                self.trouble = str(error)
+                logger.warning("%s: %s; trying again", self._resource.plural, error)
+                # Spread over time: many watches die together when an API server restarts.
+                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
+                backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+
+    async def _list(self, scope: str | None) -> str:
+        seen: set[Key] = set()
+        query = {"limit": str(PAGE_OBJECTS)} | self._select()
+        while True:
+            page = await self._api.request("GET", self._resource.path(scope), query=query)
+            for item in page.get("items", ()):
+                body = self._typed(item)
+                seen.add(key_of(body))
+                self._take(body)
+            meta = page.get("metadata", {})
+            if not meta.get("continue"):
+                break
+            query["continue"] = meta["continue"]
+        version = str(meta.get("resourceVersion", ""))
+        for key, body in tuple(self._objects.items()):
+            if key not in seen and scope in (None, key[0]) and not _after(body, version):
+                self._remove(body)
+        return version
+
+    async def _watch(self, scope: str | None, version: str) -> None:
+        """Follow events until the version is too old (then the caller lists again)."""
+        path = self._resource.path(scope)
+        while True:
+            query = self._select() | {
+                "watch": "1",
+                "allowWatchBookmarks": "true",
+                "timeoutSeconds": str(WATCH_S),
+                "resourceVersion": version,
+            }
+            async with self._api.stream(path, query) as events:
+                async for event in events:
+                    body = event.get("object", {})
+                    if event.get("type") == "ERROR":
+                        if body.get("code") == 410:  # noqa: PLR2004 — HTTP Gone: list again
+                            return
+                        raise ApiUnavailable(f"watch {path}: {body.get('message', 'error')}")
+                    version = version_of(body) or version
+                    self._event(str(event.get("type")), body)
+            await asyncio.sleep(WATCH_PAUSE_S)
+
+    def _event(self, kind: str, body: Mapping[str, Any]) -> None:
+        if kind in ("ADDED", "MODIFIED"):
+            self._take(self._typed(body))
+        elif kind == "DELETED":
+            self._remove(body)
+
+    def _take(self, body: Body) -> None:
+        key = key_of(body)
+        if not self._keep(body):
+            if key in self._objects:
+                self._remove(body)
+            return
+        known = self._objects.get(key)
+        if known is not None and uid_of(known) == uid_of(body):
+            if version_of(known) == version_of(body) or not newer(known, body):
+                return
+        self._objects[key] = body
+        self._changed(body)
+
+    def _remove(self, body: Body) -> None:
+        known = self._objects.get(key_of(body))
+        if known is not None and uid_of(known) == uid_of(body):
+            del self._objects[key_of(body)]
+            self._changed(body)
+
+    def _select(self) -> dict[str, str]:
+        return {"labelSelector": self._selector} if self._selector else {}
+
+    def _typed(self, body: Mapping[str, Any]) -> Body:
+        """Items of a list come without kind; writes back need it. Managed fields only cost memory."""
+        meta = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
+        return {
+            **body,
+            "apiVersion": self._resource.api_version,
+            "kind": self._resource.kind,
+            "metadata": meta,
+        }

@@ -1,0 +1,88 @@
+"""Users' own objects that Rollouts refer to: watched from the first reference on, and only those.
+
+A cluster may have thousands of VirtualServices; what no Rollout names is never kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tidegate.adapters.kubernetes.api import Api
+from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of
+from tidegate.adapters.kubernetes.store import Store
+from tidegate.ports.cluster import Gone
+
+FIRST_LIST_S = 10.0
+
+
+class Watched:
+    """The objects of one kind that some Rollout refers to."""
+
+    def __init__(
+        self,
+        api: Api,
+        resource: Resource,
+        namespaces: Sequence[str],
+        touched: Callable[[Key], None],
+    ) -> None:
+        self.resource = resource
+        self._api = api
+        self._touched = touched
+        self._users: dict[Key, set[Key]] = {}
+        self._absent: set[Key] = set()
+        self._store = Store(
+            api, resource, namespaces=namespaces, keep=self._wanted, changed=self._changed
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def forget(self, rollout: Key) -> None:
+        """A Rollout is gone; what only it referred to is dropped at the next event."""
+        for users in self._users.values():
+            users.discard(rollout)
+
+    def put(self, body: Body) -> None:
+        """Take over what the API server answered to our own write."""
+        self._store.put(body)
+
+    async def get(self, key: Key, user: Key) -> Body | None:
+        """The object, or None if there is none; remembers who asked.
+
+        Raises ApiUnavailable while it cannot be known, ApiRefused when we may not look.
+        """
+        self._users.setdefault(key, set()).add(user)
+        if self._task is None:
+            self._task = asyncio.create_task(self._store.run(), name=f"watch {self.resource.plural}")
+            await self._store.synced(FIRST_LIST_S)
+        body = self._store.get(key)
+        if body is None and key not in self._absent:
+            return await self.refresh(key)
+        return body
+
+    async def refresh(self, key: Key) -> Body | None:
+        """Read the object from the API server now and keep what it says."""
+        try:
+            body = await self._api.request("GET", self.resource.path(key[0], key[1]))
+        except Gone:
+            self._absent.add(key)
+            self._store.drop(key)
+            return None
+        self._absent.discard(key)
+        self._store.put(body)
+        return body
+
+    def _wanted(self, body: Body) -> bool:
+        return bool(self._users.get(key_of(body)))
+
+    def _changed(self, body: Body) -> None:
+        key = key_of(body)
+        self._absent.discard(key)
+        for user in self._users.get(key, ()):
+            self._touched(user)
+
+

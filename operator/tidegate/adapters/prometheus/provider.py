@@ -1,0 +1,184 @@
+"""The metrics port over Prometheus: few queries for many questions, and an answer to each."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import partial
+
+from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
+from tidegate.adapters.prometheus.client import PrometheusClient
+from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
+from tidegate.adapters.prometheus.render import RenderError, render
+from tidegate.adapters.prometheus.sharing import Shared, Sharing
+from tidegate.adapters.prometheus.templates import TEMPLATES, Measures, Template
+from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
+from tidegate.core.observation import Answer, Reading, TrafficReading
+from tidegate.ports.clock import Clock
+from tidegate.ports.metrics import Arms, Question
+
+ANSWER_AGE_S_MAX = 0.5
+"""How long an answer serves whoever asks the same; what a guard may at most lose by sharing."""
+
+Result = Vector | Failure
+
+
+class PrometheusMetrics:
+    """Fills `ports.metrics.Metrics` from named providers.
+
+    `providers` maps the names that metrics use to where they are; `telemetry` says how traffic
+    is counted and by which of them. Made once, used from one event loop, closed at the end.
+    """
+
+    def __init__(
+        self, providers: Mapping[str, ProviderConfig], telemetry: TelemetryConfig, clock: Clock
+    ) -> None:
+        self._clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        self._telemetry = telemetry
+        self._clock = clock
+        self._depths = depths(telemetry)
+        self._values: Sharing[Result] = Sharing(clock, ANSWER_AGE_S_MAX)
+        self._measures: Sharing[Measures | Failure] = Sharing(clock, ANSWER_AGE_S_MAX)
+        self._counts: Sharing[Counts | Failure] = Sharing(clock, telemetry.interval_s / 2)
+
+    async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Reading]:
+        """One Reading a question, at the time its query was evaluated at."""
+        wanted = tuple(dict.fromkeys(questions))
+        readings = await asyncio.gather(*(self._answer(question) for question in wanted))
+        return dict(zip(wanted, readings, strict=True))
+
+    async def traffic(self, arms: Iterable[Arms]) -> Mapping[tuple[str, str], TrafficReading]:
+        """Requests of the telemetry window by (namespace, rollout): two queries in all."""
+        by_revision, by_subset = await asyncio.gather(*map(self._count, self._depths))
+        at = min(by_revision.at, by_subset.at)
+        window_s = self._telemetry.window_s
+        return {
+            (one.namespace, one.rollout): reading(
+                one, at, window_s, by_revision.result, by_subset.result
+            )
+            for one in arms
+        }
+
+    async def close(self) -> None:
+        """Cancel what is under way and close all connections."""
+        await self._values.close()
+        await self._measures.close()
+        await self._counts.close()
+        for client in self._clients.values():
+            await client.close()
+
+    async def _answer(self, question: Question) -> Reading:
+        now, metric = self._clock.now(), question.metric
+        client = self._clients.get(metric.provider)
+        if client is None:
+            return _failed(now, self._unknown_provider(metric.provider))
+        if metric.template is None:
+            return await self._own_query(client, question, now)
+        template = TEMPLATES.get(metric.template)
+        if template is None:
+            known = ", ".join(sorted(TEMPLATES))
+            detail = f"template {metric.template} does not exist (there are: {known})"
+            return _failed(now, Failure.refused(detail))
+        return await self._built_in(client, template, question, now)
+
+    def _unknown_provider(self, name: str) -> Failure:
+        has = ", ".join(sorted(self._clients)) or "none"
+        return Failure.refused(f"provider {name} is not configured (has: {has})")
+
+    async def _built_in(
+        self, client: PrometheusClient, template: Template, question: Question, now: datetime
+    ) -> Reading:
+        metric, subject = question.metric, question.subject
+        window_s = template.window_for(metric.window_s, subject, now, ANSWER_AGE_S_MAX)
+        if window_s is None:
+            detail = f"{subject.revision} has been served for too short a time to be measured"
+            return Reading(now, Answer.NODATA, detail=detail)
+        text = template.query(window_s, metric.quantile)
+
+        async def measure(at: datetime) -> Measures | Failure:
+            result = await client.query(text, at)
+            if isinstance(result, Failure):
+                return result
+            return template.measures(result, window_s)
+
+        shared = await self._measures.get((metric.provider, metric.template, text), measure)
+        if isinstance(shared.result, Failure):
+            return _failed(shared.at, shared.result)
+        measured = shared.result.get(template.source.key(subject))
+        if measured is None:
+            detail = f"no requests in the last {window_s:g} s"
+            return Reading(shared.at, Answer.NODATA, samples=0.0, detail=detail)
+        return Reading(shared.at, Answer.OK, value=measured.value, samples=measured.samples)
+
+    async def _own_query(
+        self, client: PrometheusClient, question: Question, now: datetime
+    ) -> Reading:
+        metric, subject = question.metric, question.subject
+        try:
+            text = render(metric.query or "", subject, metric.window_s)
+            counting = None
+            if question.samples and metric.samples is not None:
+                counting = render(metric.samples, subject, metric.window_s)
+        except RenderError as wrong:
+            return _failed(now, Failure.refused(str(wrong)))
+        if counting is None:
+            return _valued(await self._value(client, metric.provider, text))
+        value, samples = await asyncio.gather(
+            self._value(client, metric.provider, text),
+            self._value(client, metric.provider, counting),
+        )
+        return _with_samples(_valued(value), _valued(samples))
+
+    async def _value(self, client: PrometheusClient, provider: str, text: str) -> Shared[Result]:
+        return await self._values.get((provider, text), partial(client.query, text))
+
+    async def _count(self, depth: Depth) -> Shared[Counts | Failure]:
+        provider = self._telemetry.provider
+        client = self._clients.get(provider)
+        if client is None:
+            return Shared(self._clock.now(), self._unknown_provider(provider))
+
+        async def count(at: datetime) -> Counts | Failure:
+            result = await client.query(depth.query, at)
+            return result if isinstance(result, Failure) else depth.counts(result)
+
+        return await self._counts.get(depth.name, count)
+
+
+def _failed(at: datetime, failure: Failure) -> Reading:
+    return Reading(at, failure.answer, detail=failure.detail)
+
+
+def _valued(shared: Shared[Result]) -> Reading:
+    """The one number that a user's query must give."""
+    result = shared.result
+    if isinstance(result, Failure):
+        return _failed(shared.at, result)
+    notes = "; ".join(result.notes)
+    match result.samples:
+        case ():
+            return Reading(shared.at, Answer.NODATA, detail=notes or "the query gives no series")
+        case (Sample(value=value),) if math.isfinite(value):
+            return Reading(shared.at, Answer.OK, value=value, detail=notes)
+        case (Sample(value=value),):
+            detail = f"the query gives {_spelled(value)}, which is no measurement"
+            return Reading(shared.at, Answer.NODATA, detail=detail)
+        case several:
+            detail = f"the query gives {len(several)} series; aggregate with sum() or avg()"
+            return _failed(shared.at, Failure.refused(detail))
+
+
+def _with_samples(value: Reading, samples: Reading) -> Reading:
+    """The reading with the number of samples; why there is none is said in the detail."""
+    detail = value.detail
+    if samples.answer is not Answer.OK:
+        detail = "; ".join(filter(None, (detail, f"samples unknown: {samples.detail}")))
+    return Reading(value.at, value.answer, value.value, samples.value, detail)
+
+
+def _spelled(value: float) -> str:
+    if math.isnan(value):
+        return "NaN (as 0/0 does)"
+    return "+Inf" if value > 0 else "-Inf"

@@ -1,0 +1,234 @@
+"""The built-in metrics: one query per template, window and quantile answers for every Rollout.
+
+| template | value | series |
+| --- | --- | --- |
+| `…-error-rate` | share (0 to 1) of 5xx among the answers | requests by destination and code |
+| `…-latency` | quantile (default 0.95) in seconds | histogram in ms by destination |
+| `…-request-rate` | requests per second | requests by destination and code |
+
+`samples` is always the number of requests behind the value. No request at all means no answer
+for that destination, which is "no data"; requests without any 5xx mean exactly 0.
+
+**Envoy** tells destinations apart by upstream cluster, `outbound|PORT|SUBSET|HOST`; ports are
+added up. Its counters outlive a revision: the canary subset served other revisions before. So the
+caller shortens the window to when the destination began to serve this one (`window_for`).
+
+**Istio** tells revisions apart by namespace and canonical revision. A request between two proxies
+is reported twice, by its source and by its destination, and neither is always there (a client
+outside the mesh; a request that never arrived): of the reporters, the one that saw more of a
+revision's requests counts. Response code 0, no answer because one side hung up, is left out of
+the error rate altogether: it is mostly clients that went away, so counting it as an error would
+send good releases back, and counting it as a success would let a hanging release look well. It
+stays in the request rate.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from tidegate.adapters.prometheus.answers import Vector
+from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
+from tidegate.ports.metrics import Subject
+
+QUANTILE_DEFAULT = 0.95
+WINDOW_S_MIN = 1.0
+CODE = "response_code"
+NO_ANSWER_CODE = "0"
+
+Key = tuple[str, str]
+"""A destination: (subset, host) for Envoy, (namespace, revision) for Istio."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """The value for one destination, in the template's unit, and the requests behind it."""
+
+    value: float
+    samples: float
+
+
+Measures = Mapping[Key, Measure]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a template's series come from and how they name a destination."""
+
+    requests: str
+    durations: str
+    identity: tuple[str, ...]
+    by_revision: bool
+
+    def key(self, subject: Subject) -> Key:
+        """The destination that a subject stands for."""
+        if self.by_revision:
+            return subject.namespace, subject.revision
+        return subject.subset, subject.cluster_host
+
+    def named(self, labels: Mapping[str, str]) -> tuple[Key, str] | None:
+        """The destination that a series is about, and who reported it; None for another kind."""
+        if self.by_revision:
+            namespace, revision, reporter = (labels.get(name, "") for name in self.identity)
+            return (namespace, revision), reporter
+        key = destination(labels.get("cluster_name", "") or labels.get("destination", ""))
+        return None if key is None else (key, "")
+
+
+def destination(cluster: str) -> Key | None:
+    """(subset, host) of Envoy's `outbound|PORT|SUBSET|HOST`, or of a bare `SUBSET|HOST`."""
+    parts = cluster.split("|")
+    if len(parts) not in (2, 4):
+        return None
+    subset, host = parts[-2:]
+    return subset, host
+
+
+ENVOY = Source(
+    requests='envoy_cluster_upstream_rq{cluster_name=~"outbound[|].*",response_code!=""}',
+    durations='envoy_cluster_upstream_rq_time_bucket{cluster_name=~"outbound[|].*"}',
+    identity=("cluster_name",),
+    by_revision=False,
+)
+
+# "latest" and "unknown" are what Istio writes for pods without a revision label.
+_OF_REVISIONS = '{destination_canonical_revision!~"|latest|unknown"}'
+ISTIO = Source(
+    requests=f"istio_requests_total{_OF_REVISIONS}",
+    durations=f"istio_request_duration_milliseconds_bucket{_OF_REVISIONS}",
+    identity=("destination_workload_namespace", "destination_canonical_revision", "reporter"),
+    by_revision=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A built-in metric: its query text, and how to read its answer."""
+
+    source: Source
+    text: Callable[[Source, float, float], str]
+    read: Callable[[Source, Vector, float], Measures]
+
+    def query(self, window_s: float, quantile: float | None) -> str:
+        """The PromQL for all destinations; `quantile` matters to latency only."""
+        return self.text(self.source, window_s, quantile or QUANTILE_DEFAULT)
+
+    def measures(self, vector: Vector, window_s: float) -> Measures:
+        """The answer split by destination; one without requests is absent."""
+        return self.read(self.source, vector, window_s)
+
+    def window_for(
+        self, window_s: float, subject: Subject, now: datetime, slack_s: float
+    ) -> float | None:
+        """The window in seconds for a subject, or None when it would be shorter than 1 s.
+
+        Envoy's is shortened to whole seconds since `subject.since`, less `slack_s`, the most by
+        which the evaluation may be older than `now`; so it never begins before `since`. The value
+        at its start is that of the scrape before, which is the same as at `since` because the
+        destination is seen idle before it is re-pointed.
+        """
+        if self.source.by_revision or subject.since is None:
+            return window_s
+        since_s = (now - subject.since).total_seconds() - slack_s
+        if since_s >= window_s:
+            return window_s
+        return math.floor(since_s) if since_s >= WINDOW_S_MIN else None
+
+
+def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
+    # Destinations without a request are left out at the server: the answer stays small.
+    labels = ",".join((*source.identity, CODE))
+    return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) > 0"
+
+
+def _latency_text(source: Source, window_s: float, quantile: float) -> str:
+    counted = latest(source.durations, duration(window_s))
+    total = latest(_only_total(source.durations), duration(window_s))
+    names = source.identity
+    if not source.by_revision:
+        # Ports of one host and subset must be added up before the quantile, not after.
+        names = ("destination",)
+        counted, total = _without_port(counted), _without_port(total)
+    labels = ",".join(names)
+    value = f"histogram_quantile({quantile!r}, sum by (le,{labels}) ({counted}))"
+    samples = f"sum by ({labels}) ({total}) > 0"
+    return f"{_as_part('value', value)} or {_as_part('samples', samples)}"
+
+
+def _only_total(selector: str) -> str:
+    return selector.removesuffix("}") + ',le="+Inf"}'
+
+
+def _without_port(vector: str) -> str:
+    pattern = "outbound[|][0-9]+[|](.*)[|](.*)"
+    return f'label_replace({vector}, "destination", "$1|$2", "cluster_name", "{pattern}")'
+
+
+def _as_part(part: str, vector: str) -> str:
+    return f'label_replace({vector}, "part", "{part}", "", "")'
+
+
+def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
+    answers: dict[tuple[Key, str], float] = defaultdict(float)
+    errors: dict[tuple[Key, str], float] = defaultdict(float)
+    for sample in vector.samples:
+        named, code = source.named(sample.labels), sample.labels.get(CODE, "")
+        if named is None or code == NO_ANSWER_CODE or not math.isfinite(sample.value):
+            continue
+        answers[named] += sample.value
+        if code.startswith("5"):
+            errors[named] += sample.value
+    return _best_reporter(
+        {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
+    )
+
+
+def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
+    requests: dict[tuple[Key, str], float] = defaultdict(float)
+    for sample in vector.samples:
+        named = source.named(sample.labels)
+        if named is not None and math.isfinite(sample.value):
+            requests[named] += sample.value
+    return _best_reporter(
+        {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
+    )
+
+
+def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
+    parts: dict[str, dict[tuple[Key, str], float]] = {"value": {}, "samples": {}}
+    for sample in vector.samples:
+        named, part = source.named(sample.labels), parts.get(sample.labels.get("part", ""))
+        # NaN is the quantile of no requests.
+        if named is not None and part is not None and math.isfinite(sample.value):
+            part[named] = sample.value
+    ms, samples = parts["value"], parts["samples"]
+    return _best_reporter(
+        {
+            named: Measure(ms[named] / MS_PER_S, samples[named])
+            for named in ms.keys() & samples.keys()
+        }
+    )
+
+
+def _best_reporter(measures: Mapping[tuple[Key, str], Measure]) -> Measures:
+    """Of each destination, what the reporter with the most requests says."""
+    best: dict[Key, tuple[float, str]] = {}
+    for (key, reporter), measure in measures.items():
+        best[key] = max(best.get(key, (0.0, "")), (measure.samples, reporter))
+    return {key: measures[key, reporter] for key, (_, reporter) in best.items()}
+
+
+_KINDS = {
+    "error-rate": (_requests_text, _error_rates),
+    "request-rate": (_requests_text, _request_rates),
+    "latency": (_latency_text, _latencies),
+}
+TEMPLATES: Mapping[str, Template] = {
+    f"{mesh}-{kind}": Template(source, text, read)
+    for mesh, source in (("envoy", ENVOY), ("istio", ISTIO))
+    for kind, (text, read) in _KINDS.items()
+}
+"""Every built-in template by its name in `spec.metrics[].template`."""

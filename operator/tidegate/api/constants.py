@@ -1,0 +1,32 @@
+"""Names that other people's manifests, dashboards and policies rely on; change none lightly."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+GROUP: Final = "tidegate.io"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+LABEL_ROLLOUT: Final = "tidegate.io/rollout"
+LABEL_REVISION: Final = "tidegate.io/revision"
+# Istio's proxies report this label of a pod as `destination_canonical_revision`.
+LABEL_CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
+
+CATEGORY: Final = "tidegate"
+FIELD_MANAGER: Final = "tidegate"
+
+METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "envoy-error-rate": "share (0 to 1) of requests answered 5xx, from Envoy's counters",
+        "envoy-latency": "latency quantile in seconds, from Envoy's histograms",
+        "envoy-request-rate": "requests per second, from Envoy's counters",
+        "istio-error-rate": "share (0 to 1) of requests answered 5xx, from istio_requests_total",
+        "istio-latency": "latency quantile in seconds, from istio_request_duration_milliseconds",
+        "istio-request-rate": "requests per second, from istio_requests_total",
+    }
+)
+"""Built-in metric templates: name to what it measures, with the unit."""
+
+LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
+"""The templates that read `quantile`."""

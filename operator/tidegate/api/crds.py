@@ -1,0 +1,172 @@
+"""The CustomResourceDefinitions of the group, built from the models."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tidegate.api import limits
+from tidegate.api.actions import RolloutActionSpec, RolloutActionStatus
+from tidegate.api.base import ApiModel
+from tidegate.api.constants import CATEGORY, GROUP, VERSION
+from tidegate.api.rollout import RolloutSpec
+from tidegate.api.runs import RolloutRunSpec, RolloutRunStatus
+from tidegate.api.schema import Schema, structural
+from tidegate.api.status import RolloutStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of `kubectl get`; wide ones show with `-o wide` only."""
+
+    name: str
+    path: str
+    type: str = "string"
+    wide: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The column as a CRD holds it."""
+        found = {"name": self.name, "type": self.type, "jsonPath": self.path}
+        return found | ({"priority": 1} if self.wide else {})
+
+
+AGE: Final = Column("AGE", ".metadata.creationTimestamp", "date")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One kind of the group."""
+
+    name: str
+    plural: str
+    short_name: str
+    description: str
+    spec: type[ApiModel]
+    status: type[ApiModel]
+    columns: tuple[Column, ...]
+    max_name_chars: int = limits.MAX_NAME_CHARS
+    scale: bool = False
+    status_default: dict[str, Any] = field(default_factory=dict)
+
+
+KINDS: Final = (
+    Kind(
+        name="Rollout",
+        plural="rollouts",
+        short_name="tgr",
+        description="A workload whose new revisions are released phase by phase, under guards.",
+        spec=RolloutSpec,
+        status=RolloutStatus,
+        columns=(
+            Column("STATE", ".status.state"),
+            Column("PHASE", ".status.phase.name"),
+            Column("WEIGHT", ".status.weight", "integer"),
+            Column("GATES", ".status.gatesSummary"),
+            Column("READY", ".status.ready"),
+            Column("STABLE", ".status.stableRevision", wide=True),
+            Column("CANARY", ".status.canaryRevision", wide=True),
+            Column("MESSAGE", ".status.message", wide=True),
+            AGE,
+        ),
+        max_name_chars=limits.MAX_ROLLOUT_NAME_CHARS,
+        scale=True,
+        # kstatus (Flux, kubectl) takes an object without it for ready before it was ever seen.
+        status_default={"observedGeneration": -1},
+    ),
+    Kind(
+        name="RolloutRun",
+        plural="rolloutruns",
+        short_name="tgrun",
+        description="The record of one attempt to go from one revision of a Rollout to another.",
+        spec=RolloutRunSpec,
+        status=RolloutRunStatus,
+        columns=(
+            Column("ROLLOUT", ".spec.rollout"),
+            Column("FROM", ".spec.from"),
+            Column("TO", ".spec.to"),
+            Column("OUTCOME", ".status.outcome"),
+            Column("REASON", ".status.reason"),
+            AGE,
+        ),
+    ),
+    Kind(
+        name="RolloutAction",
+        plural="rolloutactions",
+        short_name="tga",
+        description="What a person asks a Rollout to do, once.",
+        spec=RolloutActionSpec,
+        status=RolloutActionStatus,
+        columns=(
+            Column("ROLLOUT", ".spec.rollout"),
+            Column("VERB", ".spec.verb"),
+            Column("BY", ".spec.requestedBy"),
+            Column("RESULT", ".status.result"),
+            Column("MESSAGE", ".status.message", wide=True),
+            AGE,
+        ),
+    ),
+)
+
+
+def crd(kind: Kind) -> dict[str, Any]:
+    """The CustomResourceDefinition of one kind."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": kind.name,
+                "listKind": f"{kind.name}List",
+                "plural": kind.plural,
+                "singular": kind.name.lower(),
+                "shortNames": [kind.short_name],
+                "categories": [CATEGORY],
+            },
+            "versions": [_version(kind)],
+        },
+    }
+
+
+def _version(kind: Kind) -> dict[str, Any]:
+    return {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": _subresources(kind),
+        "additionalPrinterColumns": [column.as_dict() for column in kind.columns],
+        "schema": {"openAPIV3Schema": object_schema(kind)},
+    }
+
+
+def _subresources(kind: Kind) -> dict[str, Any]:
+    if not kind.scale:
+        return {"status": {}}
+    return {
+        "status": {},
+        "scale": {
+            "specReplicasPath": ".spec.replicas",
+            "statusReplicasPath": ".status.replicas",
+            "labelSelectorPath": ".status.selector",
+        },
+    }
+
+
+def object_schema(kind: Kind) -> Schema:
+    """The structural schema of a whole object of one kind."""
+    status = structural(kind.status, defaults=False)
+    if kind.status_default:
+        status["default"] = kind.status_default
+    name = {"type": "string", "maxLength": kind.max_name_chars}
+    return {
+        "description": kind.description,
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {"type": "string", "description": f"Always {GROUP}/{VERSION}."},
+            "kind": {"type": "string", "description": f"Always {kind.name}."},
+            "metadata": {"type": "object", "properties": {"name": name}},
+            "spec": structural(kind.spec, defaults=True),
+            "status": status,
+        },
+    }

@@ -1,0 +1,75 @@
+"""A bound on everything a user can write, each with its unit.
+
+The API server estimates the cost of a CEL rule from these bounds before it accepts the CRD, and
+`.status` has to stay far below the 1.5 MiB that etcd takes: no list, text or map goes without.
+"""
+
+from typing import Final
+
+# Sizes of a release, in pods and percent of requests
+MAX_REPLICAS: Final = 10_000
+MAX_WEIGHT_PERCENT: Final = 100
+MAX_REVISION_HISTORY: Final = 100
+
+# Time, in seconds
+MAX_DURATION_S: Final = 90 * 24 * 3600.0
+MIN_INTERVAL_S: Final = 1.0
+MIN_WINDOW_S: Final = 1.0
+
+# Lists, in items
+MAX_PHASES: Final = 32
+MAX_METRICS: Final = 64
+MAX_GUARDS: Final = 32
+MAX_PHASE_GUARDS: Final = 16
+MAX_GATES: Final = 16
+MAX_HOOKS: Final = 8
+MAX_MATCHES: Final = 8
+MAX_HEADERS: Final = 8
+MAX_APPROVERS: Final = 16
+MAX_GROUPS: Final = 16
+MAX_BREACHES: Final = 100
+MAX_RETRIES: Final = 10
+MAX_VIRTUAL_SERVICES: Final = 16
+MAX_ROUTES: Final = 32
+MAX_SNI_HOSTS: Final = 16
+MAX_HTTP_ROUTES: Final = 16
+MAX_SELECTOR_LABELS: Final = 16
+MAX_SELECTOR_EXPRESSIONS: Final = 16
+MAX_SELECTOR_VALUES: Final = 16
+MAX_CHECKS: Final = 64
+MAX_HISTORY: Final = 64
+MAX_DRAINING: Final = 16
+MAX_CONDITIONS: Final = 16
+
+# Text, in characters
+MAX_DURATION_CHARS: Final = 32
+MAX_PERCENT_CHARS: Final = 4
+MAX_TIMESTAMP_CHARS: Final = 40
+MAX_LABEL_CHARS: Final = 63
+MAX_NAME_CHARS: Final = 253
+MAX_LABEL_KEY_CHARS: Final = 317
+MAX_QUERY_CHARS: Final = 4096
+MAX_UNIT_CHARS: Final = 32
+MAX_HEADER_CHARS: Final = 256
+MAX_USER_CHARS: Final = 256
+MAX_REASON_CHARS: Final = 128
+MAX_ACTION_REASON_CHARS: Final = 512
+MAX_MESSAGE_CHARS: Final = 1024
+MAX_DETAIL_CHARS: Final = 512
+MAX_SELECTOR_CHARS: Final = 4096
+MAX_SHORT_CHARS: Final = 64
+MAX_CHECK_ID_CHARS: Final = 192
+MAX_ROLLOUT_NAME_CHARS: Final = 63
+"""The name goes into a label of every pod."""
+
+# Numbers
+MAX_PORT: Final = 65_535
+MAX_VALUE: Final = 1e15
+"""Bounds of metrics, in the metric's unit, lie between minus this and this."""
+MAX_PERCENT_CHANGE: Final = 100_000.0
+MAX_MARGIN: Final = 1_000_000.0
+MAX_SAMPLES: Final = 1_000_000_000
+MAX_COUNT: Final = 2**31 - 1
+"""The largest int32, for counters such as the number of a run."""
+MAX_GENERATION: Final = 2**53 - 1
+"""The largest whole number that JSON readers keep exact."""

@@ -1,0 +1,117 @@
+"""Phases: each one picture of traffic and capacity, and what must be true to go on."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from tidegate.api import limits
+from tidegate.api.base import ATOMIC, SET, ApiModel, Rule, keyed_by
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, ObjectName, Percent
+
+HeaderText = Annotated[str, Field(max_length=limits.MAX_HEADER_CHARS)]
+
+
+class StringMatch(ApiModel):
+    """How a header's value is compared, in exactly one way."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="[has(self.exact), has(self.prefix), has(self.regex)].exists_one(x, x)",
+            message="set exactly one of exact, prefix and regex",
+            holds=lambda m: [m.exact, m.prefix, m.regex].count(None) == 2,  # noqa: PLR2004 — two of three
+        ),
+    )
+
+    exact: HeaderText | None = Field(None, description="The whole value.")
+    prefix: HeaderText | None = Field(None, description="What the value starts with.")
+    regex: HeaderText | None = Field(None, description="RE2 expression for the whole value.")
+
+
+class HttpMatch(ApiModel):
+    """Requests that go to the canary whatever the weight says."""
+
+    headers: dict[str, StringMatch] = Field(
+        min_length=1,
+        max_length=limits.MAX_HEADERS,
+        description="Headers that all must match, by lower-case header name.",
+    )
+
+
+class Approval(ApiModel):
+    """People who must agree before the phase starts."""
+
+    required: int = Field(
+        1, ge=1, le=limits.MAX_APPROVERS, description="Number of approvals needed (default 1)."
+    )
+    groups: tuple[HeaderText, ...] = Field(
+        (),
+        max_length=limits.MAX_GROUPS,
+        description="Groups whose members may approve; empty means whoever RBAC lets.",
+        json_schema_extra=SET,
+    )
+
+
+class Hook(ApiModel):
+    """A job made from a CronJob, or a call to a Service, around a phase."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.cronJob) != has(self.service)",
+            message="set exactly one of cronJob and service",
+            holds=lambda hook: (hook.cron_job is None) != (hook.service is None),
+        ),
+    )
+
+    name: DnsLabel = Field(description="Name of the hook, shown in status and events.")
+    cron_job: ObjectName | None = Field(
+        None, description="CronJob of this namespace whose job template is run once."
+    )
+    service: ObjectName | None = Field(None, description="Service of this namespace to call.")
+    when: Literal["before", "after", "revert"] = Field(
+        "before", description="When it runs: before, after or revert (default before)."
+    )
+    timeout_s: DurationS = Field(300.0, description="Time one try may take (default 5m).")
+    retries: int = Field(
+        0, ge=0, le=limits.MAX_RETRIES, description="Number of tries after the first (default 0)."
+    )
+
+
+class Phase(ApiModel):
+    """One desired picture: traffic, capacity, how long, and what must be true to go on."""
+
+    name: DnsLabel = Field(description="Name of the phase, unique in the Rollout.")
+    weight: Percent = Field(description="Share of requests the canary gets, in percent.")
+    replicas: IntOrPercent | None = Field(
+        None,
+        description="Canary pods, as a count or as a percentage of spec.replicas; "
+        "left out, as many as the weight needs.",
+    )
+    hold_s: DurationS = Field(
+        0.0, description="Time the phase lasts at least, once traffic is there (default 0s)."
+    )
+    gates: tuple[Gate, ...] = Field(
+        (),
+        max_length=limits.MAX_GATES,
+        description="Checks that must pass before the phase ends.",
+        json_schema_extra=ATOMIC,
+    )
+    guards: tuple[Guard, ...] = Field(
+        (),
+        max_length=limits.MAX_PHASE_GUARDS,
+        description="Guards of this phase, in place of the Rollout's guards on the same metric.",
+        json_schema_extra=ATOMIC,
+    )
+    match: tuple[HttpMatch, ...] = Field(
+        (),
+        max_length=limits.MAX_MATCHES,
+        description="Requests that go to the canary whatever the weight says; any one may match.",
+        json_schema_extra=ATOMIC,
+    )
+    approval: Approval | None = Field(None, description="Approvals needed before the phase starts.")
+    hooks: tuple[Hook, ...] = Field(
+        (),
+        max_length=limits.MAX_HOOKS,
+        description="Jobs and calls around the phase.",
+        json_schema_extra=keyed_by("name"),
+    )

@@ -1,0 +1,248 @@
+"""Rollout: the object users write, and its parsed form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from tidegate.api import limits
+from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
+from tidegate.api.checks import Guard, Metric
+from tidegate.api.meta import Meta
+from tidegate.api.phases import Phase
+from tidegate.api.problems import FieldProblem, SpecError
+from tidegate.api.scalars import DurationS, LabelKey, LabelValue, ObjectName
+from tidegate.api.traffic import Traffic
+from tidegate.api.wire import as_object, read_strictly
+
+Replicas = Annotated[int, Field(ge=0, le=limits.MAX_REPLICAS)]
+
+
+class LabelRequirement(ApiModel):
+    """One condition on a label."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+            message="In and NotIn need at least one value, Exists and DoesNotExist take none",
+            holds=lambda need: (need.operator in {"In", "NotIn"}) == bool(need.values),
+        ),
+    )
+
+    key: LabelKey = Field(description="Label key.")
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
+        description="In, NotIn, Exists or DoesNotExist."
+    )
+    values: tuple[LabelValue, ...] = Field(
+        (),
+        max_length=limits.MAX_SELECTOR_VALUES,
+        description="Values for In and NotIn; empty for the other two.",
+        json_schema_extra=ATOMIC,
+    )
+
+
+class LabelSelector(ApiModel):
+    """Which pods belong to the Rollout."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.matchLabels) && size(self.matchLabels) > 0 || "
+            "has(self.matchExpressions) && size(self.matchExpressions) > 0",
+            message="must name at least one label; an empty selector would claim every pod",
+            holds=lambda selector: bool(selector.match_labels or selector.match_expressions),
+        ),
+    )
+
+    match_labels: dict[str, LabelValue] = Field(
+        default_factory=dict,
+        max_length=limits.MAX_SELECTOR_LABELS,
+        description="Labels a pod must have, by key.",
+    )
+    match_expressions: tuple[LabelRequirement, ...] = Field(
+        (),
+        max_length=limits.MAX_SELECTOR_EXPRESSIONS,
+        description="Further conditions on labels; all must hold.",
+        json_schema_extra=ATOMIC,
+    )
+
+
+class WorkloadRef(ApiModel):
+    """A workload of this namespace whose pod template is used."""
+
+    api_version: str = Field(
+        min_length=1, max_length=limits.MAX_NAME_CHARS, description="API version, such as apps/v1."
+    )
+    kind: str = Field(
+        min_length=1, max_length=limits.MAX_LABEL_CHARS, description="Kind, such as Deployment."
+    )
+    name: ObjectName = Field(description="Name of the workload in the Rollout's namespace.")
+
+
+class Drain(ApiModel):
+    """How long old pods stay after traffic has left them."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.min) || duration(self.min) <= duration(self.max)",
+            message="min must not be longer than max",
+            holds=lambda drain: drain.min_s is None or drain.min_s <= drain.max_s,
+            field=".min",
+        ),
+    )
+
+    min_s: DurationS | None = Field(
+        None,
+        description="Time old pods stay at least after traffic has left; left out, 10s where "
+        "requests are counted per revision and 30s where nothing counts them.",
+    )
+    max_s: DurationS = Field(
+        600.0, description="Time after which old pods go even if requests are seen (default 10m)."
+    )
+
+
+class Bake(ApiModel):
+    """Watching after promotion, with the old pods kept warm."""
+
+    duration_s: DurationS = Field(description="Time guards stay on and old pods stay, such as 1h.")
+
+
+class Blind(ApiModel):
+    """What to do when metrics cannot be read."""
+
+    after_s: DurationS = Field(
+        300.0, description="Time without readable metrics before anything is done (default 5m)."
+    )
+    then: Literal["hold", "revert"] = Field(
+        "hold", description="What is done then: hold or revert (default hold)."
+    )
+
+
+class RolloutSpec(ApiModel):
+    """What the user wants: pods, routes, metrics, and the phases of a release."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.template) != has(self.workloadRef)",
+            message="set exactly one of template and workloadRef",
+            holds=lambda spec: (spec.template is None) != (spec.workload_ref is None),
+        ),
+        # `validation.problems` says the same with the name that is wrong and those there are.
+        Rule(
+            cel="!has(self.guards) || self.guards.all(g, "
+            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric))",
+            message="every guard must name a metric of spec.metrics",
+            field=".guards",
+        ),
+        Rule(
+            cel="!has(self.phases) || self.phases.all(p, !has(p.gates) || p.gates.all(g, "
+            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric)))",
+            message="every gate must name a metric of spec.metrics",
+            field=".phases",
+        ),
+        Rule(
+            cel="!has(self.phases) || self.phases.all(p, !has(p.guards) || p.guards.all(g, "
+            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric)))",
+            message="every guard of a phase must name a metric of spec.metrics",
+            field=".phases",
+        ),
+    )
+
+    replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
+    selector: LabelSelector = Field(
+        description="Which pods belong to the Rollout; must match the template's labels, "
+        "cannot be changed.",
+        json_schema_extra={
+            "x-kubernetes-validations": [
+                Rule(
+                    cel="self == oldSelf",
+                    message="selector cannot be changed; make a new Rollout instead",
+                    reason="FieldValueForbidden",
+                ).as_schema()
+            ]
+        },
+    )
+    template: dict[str, Any] | None = Field(
+        None,
+        description="Pod template, as in a Deployment; a change of it starts a release.",
+        json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
+    )
+    workload_ref: WorkloadRef | None = Field(
+        None, description="Workload to take the pod template from, instead of template."
+    )
+    progress_deadline_s: DurationS = Field(
+        600.0, description="Time in which new pods must become ready (default 10m)."
+    )
+    revision_history_limit: int = Field(
+        5,
+        ge=0,
+        le=limits.MAX_REVISION_HISTORY,
+        description="Number of old ReplicaSets kept for undo (default 5).",
+    )
+    paused: bool = Field(
+        default=False, description="Whether a release stands still; guards stay on (default false)."
+    )
+    mode: Literal["enforce", "observe"] = Field(
+        "enforce",
+        description="enforce, or observe: decide and report but never hold or revert "
+        "(default enforce).",
+    )
+    traffic: Traffic | None = Field(None, description="How requests are routed to the revisions.")
+    drain: Drain = Field(
+        default_factory=lambda: Drain(),  # noqa: PLW0108 — mypy wants the call, not the class
+        description="How long old pods stay once traffic has left them (default at most 10m).",
+    )
+    metrics: tuple[Metric, ...] = Field(
+        (),
+        max_length=limits.MAX_METRICS,
+        description="Numbers that guards and gates refer to.",
+        json_schema_extra=keyed_by("name"),
+    )
+    guards: tuple[Guard, ...] = Field(
+        (),
+        max_length=limits.MAX_GUARDS,
+        description="Checks that must never fail while a release is on.",
+        json_schema_extra=ATOMIC,
+    )
+    phases: tuple[Phase, ...] = Field(
+        (),
+        max_length=limits.MAX_PHASES,
+        description="The release, phase by phase; after the last one it is promoted.",
+        json_schema_extra=keyed_by("name"),
+    )
+    bake: Bake | None = Field(None, description="Watching after promotion.")
+    blind: Blind = Field(
+        default_factory=lambda: Blind(),  # noqa: PLW0108 — mypy wants the call, not the class
+        description="What to do when metrics cannot be read (default hold after 5m).",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """A Rollout as the controller reads it."""
+
+    name: str
+    namespace: str
+    uid: str
+    resource_version: str
+    generation: int
+    deleting: bool
+    spec: RolloutSpec
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "Rollout":
+        """Read a Rollout's body; raise SpecError naming every field that cannot be read."""
+        meta = Meta.parse(body)
+        if len(meta.name) > limits.MAX_ROLLOUT_NAME_CHARS:
+            sentence = f"must have at most {limits.MAX_ROLLOUT_NAME_CHARS} characters"
+            raise SpecError([FieldProblem("metadata.name", sentence)])
+        spec = read_strictly(RolloutSpec, as_object(body).get("spec"), "spec")
+        return cls(
+            name=meta.name,
+            namespace=meta.namespace,
+            uid=meta.uid,
+            resource_version=meta.resource_version,
+            generation=meta.generation,
+            deleting=meta.deleting,
+            spec=spec,
+        )

@@ -1,0 +1,280 @@
+"""`.status` of a Rollout: what it is doing, why, and what is next; the controller's only memory."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tidegate.api import limits
+from tidegate.api.base import ATOMIC, ApiModel, keyed_by
+from tidegate.api.runs import RunEntry
+from tidegate.api.scalars import (
+    CheckId,
+    Count,
+    Detail,
+    Measured,
+    Message,
+    Percent,
+    Reason,
+    Revision,
+    ShortText,
+    Timestamp,
+    UserName,
+)
+from tidegate.api.wire import as_object, read_leniently
+
+Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
+Pods = Annotated[int, Field(ge=0, le=limits.MAX_COUNT)]
+
+
+class State(StrEnum):
+    """What a Rollout is doing, in one word."""
+
+    INITIALIZING = "Initializing"
+    HEALTHY = "Healthy"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    REVERTING = "Reverting"
+    REVERTED = "Reverted"
+    BAKING = "Baking"
+    INVALID = "Invalid"
+
+
+class Stage(StrEnum):
+    """Where a run stands: pods are made, a phase is on, or the run is being promoted."""
+
+    PREPARING = "Preparing"
+    PHASE = "Phase"
+    PROMOTING = "Promoting"
+
+
+class Verdict(StrEnum):
+    """What a check says; only PASS ever promotes, only FAIL ever reverts by itself."""
+
+    PASS = "pass"  # noqa: S105 — a verdict, not a password
+    FAIL = "fail"
+    UNDECIDED = "undecided"
+    NODATA = "nodata"
+    ERROR = "error"
+
+
+class PhaseStatus(ApiModel):
+    """The phase that is on."""
+
+    index: int = Field(
+        ge=0, le=limits.MAX_PHASES, description="Place of the phase in spec.phases, from 0."
+    )
+    name: ShortText = Field(description="Name of the phase.")
+    entered_at: Timestamp = Field(description="When the phase was entered, in UTC.")
+    started_at: Timestamp | None = Field(
+        None, description="When its hold began to count (pods ready, traffic there), in UTC."
+    )
+
+
+class RunStatus(ApiModel):
+    """The run that is under way."""
+
+    number: Count = Field(description="Number of the run.")
+    from_revision: Revision | None = Field(
+        None,
+        validation_alias="from",
+        serialization_alias="from",
+        description="Revision that was stable when the run began.",
+    )
+    to_revision: Revision = Field(
+        validation_alias="to", serialization_alias="to", description="Revision being tried."
+    )
+    started_at: Timestamp = Field(description="When the run began, in UTC.")
+    stage: Stage = Field(description="Where the run stands: Preparing, Phase or Promoting.")
+    skip_to_end: bool = Field(
+        default=False, description="Whether a person asked to promote without the remaining phases."
+    )
+    min_replicas: Pods = Field(
+        0, description="Pods the Rollout had when the run began; its size stays at least that."
+    )
+    history: tuple[RunEntry, ...] = Field(
+        (),
+        max_length=limits.MAX_HISTORY,
+        description="What happened in this run, oldest first.",
+        json_schema_extra=ATOMIC,
+    )
+
+
+class LastRun(ApiModel):
+    """How the last finished run went."""
+
+    number: Count = Field(description="Number of the run.")
+    from_revision: Revision | None = Field(
+        None,
+        validation_alias="from",
+        serialization_alias="from",
+        description="Revision that was stable when the run began.",
+    )
+    to_revision: Revision = Field(
+        validation_alias="to", serialization_alias="to", description="Revision that was tried."
+    )
+    outcome: Literal["Promoted", "Reverted", "Superseded"] = Field(
+        description="Promoted, Reverted or Superseded."
+    )
+    reason: Reason = Field("", description="Why it ended so, as one CamelCase word.")
+    message: Message = Field("", description="Why it ended so, in one sentence.")
+    started_at: Timestamp = Field(description="When the run began, in UTC.")
+    finished_at: Timestamp = Field(description="When the run ended, in UTC.")
+    history: tuple[RunEntry, ...] = Field(
+        (),
+        max_length=limits.MAX_HISTORY,
+        description="What happened in the run, oldest first.",
+        json_schema_extra=ATOMIC,
+    )
+
+
+class CheckStatus(ApiModel):
+    """The last word of one guard or gate."""
+
+    id: CheckId = Field(description="Which check it is, such as guard/0 or canary-10/gate/1.")
+    kind: Literal["guard", "gate"] = Field(description="guard or gate.")
+    metric: ShortText = Field(description="Name of the metric.")
+    verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")
+    value: Measured = Field(None, description="Last measured value, in the metric's unit.")
+    bound: ShortText = Field("", description='What the value must keep, such as "<= 0.01".')
+    samples: Measured = Field(None, description="Number of samples behind the value.")
+    measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
+    passing_since: Timestamp | None = Field(
+        None, description="Since when it has passed without a break, in UTC."
+    )
+    detail: Detail = Field("", description="More about the verdict, in one sentence.")
+
+
+class TrafficStatus(ApiModel):
+    """What the routes say, and since when."""
+
+    weight: Percent = Field(description="Share of requests routed to the canary, in percent.")
+    weight_since: Timestamp = Field(description="Since when the weight is so, in UTC.")
+    stable: Revision | None = Field(
+        None, description="Revision that the stable subset or Service selects."
+    )
+    stable_since: Timestamp | None = Field(
+        None, description="Since when the stable side selects it, in UTC."
+    )
+    canary: Revision | None = Field(
+        None, description="Revision that the canary subset or Service selects."
+    )
+    canary_since: Timestamp | None = Field(
+        None, description="Since when the canary side selects it, in UTC."
+    )
+    converged: bool = Field(
+        default=False,
+        description="Whether the share seen in telemetry is the share that was asked for.",
+    )
+    peak_weight: Percent = Field(
+        0, description="Largest weight the canary had in this run, in percent."
+    )
+
+
+class PauseStatus(ApiModel):
+    """Who or what paused the Rollout."""
+
+    by: UserName = Field(description="User, or guard, that paused it.")
+    reason: Message = Field("", description="Why, in one sentence.")
+    at: Timestamp = Field(description="When, in UTC.")
+
+
+class Draining(ApiModel):
+    """An old revision whose pods stay until their requests are seen to be gone."""
+
+    revision: Revision = Field(description="Revision being drained.")
+    since: Timestamp = Field(description="When traffic was routed away from it, in UTC.")
+
+
+class LastAction(ApiModel):
+    """The last RolloutAction that was handled."""
+
+    uid: ShortText = Field(description="UID of the RolloutAction.")
+    verb: ShortText = Field(description="What it asked for.")
+    result: ShortText = Field(description="Done or Refused.")
+    message: Message = Field("", description="What was done, or why not, in one sentence.")
+
+
+class Condition(ApiModel):
+    """A condition in the Kubernetes convention."""
+
+    type: ShortText = Field(description="Name of the condition, such as Ready.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    reason: Reason = Field(description="Why, as one CamelCase word.")
+    message: Message = Field("", description="Why and what next, in one sentence.")
+    last_transition_time: Timestamp = Field(description="When status last changed, in UTC.")
+    observed_generation: Generation = Field(
+        -1, description="metadata.generation that the condition speaks of."
+    )
+
+
+class RolloutStatus(ApiModel):
+    """What the Rollout is doing, why, and what is next."""
+
+    observed_generation: Generation = Field(
+        -1, description="metadata.generation the status speaks of; -1 means not seen yet."
+    )
+    state: State = Field(
+        State.INITIALIZING,
+        description="What the Rollout is doing, in one word, such as Healthy or Progressing.",
+    )
+    message: Message = Field("", description="What, why and what next, in one sentence.")
+    stable_revision: Revision | None = Field(None, description="Revision last promoted.")
+    canary_revision: Revision | None = Field(None, description="Revision being tried.")
+    weight: Percent = Field(
+        0, description="Share of requests routed to the canary as last observed, in percent."
+    )
+    ready: ShortText = Field("", description="Ready pods of the wanted ones, such as 4/4.")
+    gates_summary: ShortText | None = Field(
+        None, description="Passed gates of the phase's gates, such as 2/3."
+    )
+    replicas: Pods = Field(0, description="Pods of all revisions, for /scale.")
+    ready_replicas: Pods = Field(0, description="Ready pods of all revisions.")
+    selector: str = Field(
+        "",
+        max_length=limits.MAX_SELECTOR_CHARS,
+        description="Label selector of the stable pods as text, for /scale.",
+    )
+    phase: PhaseStatus | None = Field(None, description="The phase that is on.")
+    run: RunStatus | None = Field(None, description="The run that is under way.")
+    last_run: LastRun | None = Field(None, description="How the last finished run went.")
+    last_run_number: Count = Field(0, description="Number of the newest run; 0 before the first.")
+    reverted_revision: Revision | None = Field(
+        None, description="Revision that was reverted and is not tried again by itself."
+    )
+    checks: tuple[CheckStatus, ...] = Field(
+        (),
+        max_length=limits.MAX_CHECKS,
+        description="The last word of each guard and gate.",
+        json_schema_extra=keyed_by("id"),
+    )
+    traffic: TrafficStatus | None = Field(None, description="What the routes say.")
+    pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
+    waiting_since: Timestamp | None = Field(
+        None, description="Since when canary pods have not been ready, in UTC."
+    )
+    blind_since: Timestamp | None = Field(
+        None, description="Since when metrics cannot be read, in UTC."
+    )
+    draining: tuple[Draining, ...] = Field(
+        (),
+        max_length=limits.MAX_DRAINING,
+        description="Old revisions whose pods are kept until idle.",
+        json_schema_extra=keyed_by("revision"),
+    )
+    last_action: LastAction | None = Field(
+        None, description="The last RolloutAction that was handled."
+    )
+    conditions: tuple[Condition, ...] = Field(
+        (),
+        max_length=limits.MAX_CONDITIONS,
+        description="Conditions: Ready, Reconciling, Stalled and others.",
+        json_schema_extra=keyed_by("type"),
+    )
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "RolloutStatus":
+        """Read `.status` of a Rollout's body; what cannot be read falls back to its default."""
+        return read_leniently(cls, as_object(body).get("status") or {})

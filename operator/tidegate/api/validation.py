@@ -1,0 +1,105 @@
+"""What a schema cannot say about a spec, and what CEL says, again.
+
+The API server refuses most of this when the object is written. Objects stored before a rule
+existed, and manifests checked without a cluster, are judged here with the same sentences.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tidegate.api.base import ApiModel
+from tidegate.api.checks import Bound
+from tidegate.api.constants import LATENCY_TEMPLATES, METRIC_TEMPLATES
+from tidegate.api.problems import FieldProblem
+from tidegate.api.rollout import LabelRequirement, LabelSelector, RolloutSpec
+from tidegate.api.walk import walk
+
+
+def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
+    """Everything that is wrong with a spec that could be read; empty when all is well."""
+    return (
+        *_broken_rules(spec),
+        *_missing_parts(spec),
+        *_twice("spec.metrics", [metric.name for metric in spec.metrics]),
+        *_twice("spec.phases", [phase.name for phase in spec.phases]),
+        *_undefined_metrics(spec),
+        *_metric_problems(spec),
+        *_selector_problems(spec),
+    )
+
+
+def _broken_rules(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    for place in walk(spec, "spec"):
+        if not isinstance(place.value, ApiModel):
+            continue
+        for rule in place.value.rules():
+            if rule.holds is not None and not rule.holds(place.value):
+                yield FieldProblem(place.path + rule.field, rule.message)
+
+
+def _missing_parts(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    if spec.traffic is None:
+        yield FieldProblem("spec.traffic", "is required: say which istio routes to weight")
+
+
+def _twice(path: str, names: Sequence[str]) -> Iterator[FieldProblem]:
+    """Names that stand more than once in a list; the first of them is left alone."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield FieldProblem(f"{path}[{index}].name", f"{name!r} is already taken above")
+
+
+def _undefined_metrics(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    defined = [metric.name for metric in spec.metrics]
+    known = f"defined are {', '.join(defined)}" if defined else "spec.metrics is empty"
+    for place in walk(spec, "spec"):
+        if isinstance(place.value, Bound) and place.value.metric not in defined:
+            name = place.value.metric
+            yield FieldProblem(f"{place.path}.metric", f"no metric is named {name!r}; {known}")
+
+
+def _metric_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    for index, metric in enumerate(spec.metrics):
+        path = f"spec.metrics[{index}]"
+        if metric.template is not None and metric.template not in METRIC_TEMPLATES:
+            known = ", ".join(sorted(METRIC_TEMPLATES))
+            yield FieldProblem(
+                f"{path}.template", f"no template is named {metric.template!r}; there are {known}"
+            )
+        elif metric.quantile is not None and metric.template not in LATENCY_TEMPLATES:
+            latency = " and ".join(sorted(LATENCY_TEMPLATES))
+            yield FieldProblem(f"{path}.quantile", f"is only for {latency}; leave it out")
+
+
+def _selector_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    if spec.template is not None and not _selects(spec.selector, template_labels(spec.template)):
+        yield FieldProblem(
+            "spec.template.metadata.labels", "must match spec.selector, or no pod would be found"
+        )
+
+
+def template_labels(template: dict[str, Any]) -> dict[str, str]:
+    """The labels of a pod template; what is not text is left out."""
+    metadata = template.get("metadata")
+    labels = metadata.get("labels") if isinstance(metadata, dict) else None
+    found = labels if isinstance(labels, dict) else {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
+def _selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
+    return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
+        _meets(requirement, labels) for requirement in selector.match_expressions
+    )
+
+
+def _meets(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
+    value = labels.get(requirement.key)
+    match requirement.operator:
+        case "In":
+            return value in requirement.values
+        case "NotIn":
+            return value not in requirement.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None

@@ -1,0 +1,61 @@
+"""When to look at a Rollout again: one heap and one task for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from tidegate.ports.clock import Clock
+
+Key: TypeAlias = tuple[str, str]
+IDLE_WAIT_S = 60.0
+
+
+class Alarms:
+    """At most one alarm a key; setting another replaces it."""
+
+    def __init__(self, clock: Clock, ring: Callable[[Key], None]) -> None:
+        self._clock = clock
+        self._ring = ring
+        self._heap: list[tuple[datetime, Key]] = []
+        self._due: dict[Key, datetime] = {}
+        self._changed = asyncio.Event()
+
+    def set(self, key: Key, at: datetime | None) -> None:
+        """Ring for the key at that time; None takes its alarm away."""
+        if at is None:
+            self._due.pop(key, None)
+            return
+        if self._due.get(key) == at:
+            return
+        self._due[key] = at
+        heapq.heappush(self._heap, (at, key))
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Ring until cancelled."""
+        while True:
+            wait_s = self._ring_due()
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), wait_s)
+            except TimeoutError:
+                continue
+
+    def _ring_due(self) -> float:
+        """Ring all that is due; seconds until the next one."""
+        while self._heap:
+            at, key = self._heap[0]
+            if self._due.get(key) != at:
+                heapq.heappop(self._heap)  # replaced or taken away
+                continue
+            wait_s = (at - self._clock.now()).total_seconds()
+            if wait_s > 0:
+                return min(wait_s, IDLE_WAIT_S)
+            heapq.heappop(self._heap)
+            del self._due[key]
+            self._ring(key)
+        return IDLE_WAIT_S

@@ -1,0 +1,108 @@
+"""Questions to metrics providers, gathered over many Rollouts and asked beside the loop.
+
+A pass never waits for a provider: it says what it wants to know, goes on, and is run again when
+the answer is there. What comes due within a moment is asked together, so that one query can
+serve many Rollouts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tidegate.api.checks import Bound, Metric
+from tidegate.core.decision import Ask
+from tidegate.core.observation import Reading, TrafficReading
+from tidegate.ports.metrics import Arms, Metrics, Question
+
+GATHER_S = 0.02
+"""How long a question waits for others to be asked with it."""
+BATCHES_MAX = 16
+"""Batches on their way at once; beyond that questions wait for the next gathering."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question of one Rollout: a check, or (None) its traffic."""
+
+    key: tuple[str, str]
+    run_number: int
+    ask: Ask
+    arms: Arms
+    question: Question | None = None
+
+
+class Asker:
+    """Gathers questions and hands each answer to `answered`."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        answered: Callable[[Asked, Reading | TrafficReading], None],
+    ) -> None:
+        self._metrics = metrics
+        self._answered = answered
+        self._pending: list[Asked] = []
+        self._due = asyncio.Event()
+        self._batches: set[asyncio.Task[None]] = set()
+
+    def ask(self, asked: Iterable[Asked]) -> None:
+        """Queue questions."""
+        self._pending.extend(asked)
+        if self._pending:
+            self._due.set()
+
+    async def run(self) -> None:
+        """Send batches until cancelled."""
+        while True:
+            await self._due.wait()
+            await asyncio.sleep(GATHER_S)
+            if len(self._batches) >= BATCHES_MAX:
+                await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
+            batch, self._pending = self._pending, []
+            self._due.clear()
+            task = asyncio.create_task(self._send(batch), name="ask metrics")
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+
+    async def _send(self, batch: list[Asked]) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._send_checks([a for a in batch if a.question is not None]))
+            group.create_task(self._send_traffic([a for a in batch if a.question is None]))
+
+    async def _send_checks(self, batch: list[Asked]) -> None:
+        """Each provider query is awaited by itself, so that a slow one delays no other."""
+        groups: dict[str, list[Asked]] = {}
+        for asked in batch:
+            if asked.question is not None:
+                groups.setdefault(asked.question.metric.model_dump_json(), []).append(asked)
+        async with asyncio.TaskGroup() as group:
+            for members in groups.values():
+                group.create_task(self._send_group(members))
+
+    async def _send_group(self, members: list[Asked]) -> None:
+        questions = [asked.question for asked in members if asked.question is not None]
+        answers = await self._metrics.ask(questions)
+        for asked in members:
+            if asked.question is not None and asked.question in answers:
+                self._answered(asked, answers[asked.question])
+
+    async def _send_traffic(self, batch: list[Asked]) -> None:
+        if not batch:
+            return
+        answers = await self._metrics.traffic([asked.arms for asked in batch])
+        for asked in batch:
+            if asked.key in answers:
+                self._answered(asked, answers[asked.key])
+
+
+def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:
+    """The question that a guard or gate asks about the canary, or None for an unknown metric."""
+    metric = next((metric for metric in metrics if metric.name == bound.metric), None)
+    if metric is None:
+        return None
+    return Question(metric, arms.canary, samples=bound.min_samples is not None)

@@ -1,0 +1,253 @@
+"""The loop: observe, decide, do one thing, look again; until there is nothing to do but wait.
+
+The order within a pass is the contract that core relies on. An effect goes first and the status
+after it; a change of intent comes without an effect and is stored before anything acts on it. On
+a conflict everything is read and decided anew, from what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from datetime import datetime, timedelta
+from typing import TypeAlias
+
+from tidegate.adapters.kubernetes.cluster import KubernetesCluster
+from tidegate.adapters.kubernetes.resources import Body, uid_of, version_of
+from tidegate.api.checks import Bound
+from tidegate.api.problems import SpecError
+from tidegate.api.rollout import Rollout
+from tidegate.api.status import RolloutStatus, State
+from tidegate.controller.alarms import Alarms
+from tidegate.controller.asking import Asked, Asker, question_of
+from tidegate.controller.memory import Memory
+from tidegate.controller.posting import Poster
+from tidegate.controller.queue import KeyQueue, Lane
+from tidegate.core.decide import decide
+from tidegate.core.decision import Ask, Decision
+from tidegate.core.observation import Observed, Reading, TrafficReading
+from tidegate.core.scene import Scene, changed
+from tidegate.core.storing import intent_changed, worth_writing
+from tidegate.ports.clock import Clock
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
+from tidegate.ports.metrics import Metrics
+from tidegate.views.conditions import conditions, unreadable
+
+Key: TypeAlias = tuple[str, str]
+
+WORKERS = 16
+"""Rollouts whose passes may wait for the API server at the same time."""
+STEPS_MAX = 40
+"""Writes of one pass; a Rollout that wants more is queued again, behind the others."""
+RETRY_MIN_S = 0.2
+RETRY_MAX_S = 15.0
+
+logger = logging.getLogger(__name__)
+
+
+class Loop:
+    """Runs passes for the keys in its queue."""
+
+    def __init__(
+        self,
+        cluster: KubernetesCluster,
+        metrics: Metrics,
+        clock: Clock,
+        poster: Poster,
+        traffic_interval_s: float,
+    ) -> None:
+        self.queue = KeyQueue()
+        self._cluster = cluster
+        self._clock = clock
+        self._poster = poster
+        self._traffic_interval = timedelta(seconds=traffic_interval_s)
+        self._memories: dict[Key, Memory] = {}
+        self._alarms = Alarms(clock, lambda key: self.queue.add(key, Lane.PROGRESS))
+        self._asker = Asker(metrics, self._answered)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._alarms.run(), name="alarms")
+            group.create_task(self._asker.run(), name="asker")
+            for number in range(WORKERS):
+                group.create_task(self._work(), name=f"worker {number}")
+
+    def forget(self, key: Key) -> None:
+        """A Rollout is gone; so is all that was remembered of it."""
+        self._memories.pop(key, None)
+        self._alarms.set(key, None)
+        self._cluster.forget(key)
+
+    async def _work(self) -> None:
+        while True:
+            key = await self.queue.take()
+            try:
+                await self._pass(key)
+            except (ApiUnavailable, ApiRefused, Conflict, Gone) as error:
+                self._retry_later(key, error)
+            except Exception:
+                # One poisonous object must not stop the others; the trace is for us to mend it.
+                logger.exception("%s/%s: a pass failed; trying again later", *key)
+                self._retry_later(key, None)
+            finally:
+                self.queue.done(key)
+
+    def _retry_later(self, key: Key, error: Exception | None) -> None:
+        memory = self._memories.get(key)
+        if memory is None:
+            return
+        if error is not None:
+            logger.warning("%s/%s: %s; trying again", *key, error)
+        wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2**memory.failures)
+        if isinstance(error, ApiUnavailable) and error.retry_after_s is not None:
+            wait_s = max(wait_s, error.retry_after_s)
+        memory.failures += 1
+        # Spread over time, so that many Rollouts do not come back at once.
+        wait_s *= random.uniform(0.7, 1.3)  # noqa: S311 — jitter, not a secret
+        self._alarms.set(key, self._clock.now() + timedelta(seconds=wait_s))
+
+    async def _pass(self, key: Key) -> None:
+        for _ in range(STEPS_MAX):
+            body = self._cluster.rollouts.get(key)
+            if body is None:
+                self.forget(key)
+                return
+            memory = self._memory(key, body)
+            try:
+                rollout = Rollout.parse(body)
+            except SpecError as error:
+                await self._refuse(key, body, memory, error)
+                return
+            if rollout.deleting:
+                return
+            try:
+                if not await self._step(key, rollout, memory):
+                    memory.failures = 0
+                    return
+            except Conflict as conflict:
+                logger.info("%s/%s: %s; looking again", *key, conflict)
+                memory.working = memory.stored
+        self.queue.add(key, Lane.STATUS)
+
+    def _memory(self, key: Key, body: Body) -> Memory:
+        """What is remembered of the Rollout; a status that somebody else wrote replaces it."""
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid_of(body):
+            status = RolloutStatus.parse(body)
+            memory = Memory(uid_of(body), version_of(body), status, status)
+            self._memories[key] = memory
+        elif memory.version != version_of(body):
+            memory.version = version_of(body)
+            status = RolloutStatus.parse(body)
+            if status != memory.stored:
+                memory.stored = memory.working = status
+        return memory
+
+    async def _step(self, key: Key, rollout: Rollout, memory: Memory) -> bool:
+        """One decision and its one write; whether another should follow at once."""
+        observed = await self._observe(rollout, memory)
+        now = self._clock.now()
+        decision = decide(rollout, memory.working, observed, now)
+        found = conditions(rollout, decision.status, decision.reason, now)
+        status = changed(decision.status, conditions=found)
+        if decision.effect is not None:
+            try:
+                await self._cluster.apply(rollout, decision.effect)
+            except ApiUnavailable:
+                if intent_changed(memory.stored, status):
+                    await self._store(rollout, memory, status)  # a verdict is kept in any case
+                raise
+        decided = intent_changed(memory.stored, status)
+        if decided or (decision.effect is None and worth_writing(memory.stored, status, now)):
+            await self._store(rollout, memory, status)
+        memory.working = status
+        self._poster.post(rollout, decision.notes)
+        if decision.effect is not None or decided:
+            return True
+        self._wait(key, rollout, memory, decision, observed)
+        await self._cluster.write_run(rollout, status)
+        return False
+
+    async def _observe(self, rollout: Rollout, memory: Memory) -> Observed:
+        seen = await self._cluster.observe(rollout)
+        run = memory.working.run
+        memory.begin_run(run.number if run else 0)
+        return Observed(
+            target=seen.target,
+            revisions=seen.revisions,
+            routes=seen.routes,
+            problems=seen.problems,
+            traffic=memory.traffic,
+            readings=memory.snapshot(),
+            actions=seen.actions,
+        )
+
+    async def _store(self, rollout: Rollout, memory: Memory, status: RolloutStatus) -> None:
+        key = (rollout.namespace, rollout.name)
+        memory.version = await self._cluster.write_status(key, status)
+        memory.stored = status
+
+    async def _refuse(self, key: Key, body: Body, memory: Memory, error: SpecError) -> None:
+        """A spec that cannot be read moves nothing; the status says which field and why."""
+        generation = int(body["metadata"].get("generation", 0))
+        now = self._clock.now()
+        message = str(error)[:1000]
+        status = changed(
+            memory.working,
+            state=State.INVALID,
+            message=message,
+            observed_generation=generation,
+            conditions=unreadable(memory.working, generation, message, now),
+        )
+        if worth_writing(memory.stored, status, now):
+            memory.version = await self._cluster.write_status(key, status)
+            memory.stored = memory.working = status
+
+    # ------------------------------------------------------------------ asking
+
+    def _wait(
+        self, key: Key, rollout: Rollout, memory: Memory, decision: Decision, observed: Observed
+    ) -> None:
+        """Ask what is due and set the alarm for what comes next."""
+        arms = self._cluster.arms(rollout, memory.working)
+        now = self._clock.now()
+        wake_at = decision.wake_at
+        asked: list[Asked] = []
+        scene = Scene(rollout, memory.working, observed, now)
+        bounds = {check.id: check.bound for check in scene.probes()}
+        for ask in decision.asks if arms is not None else ():
+            bound = bounds.get(ask.check_id) if ask.check_id is not None else None
+            due = self._due(ask, bound, memory)
+            if due is not None and now < due:
+                # The answer was older than the question; asking at once again would not help.
+                wake_at = due if wake_at is None else min(wake_at, due)
+                continue
+            question = question_of(bound, arms, rollout.spec.metrics) if bound and arms else None
+            if ask.check_id in memory.asking or arms is None or (ask.check_id and not question):
+                continue
+            memory.asking.add(ask.check_id)
+            memory.asked_at[ask.check_id] = now
+            asked.append(Asked(key, memory.run_number, ask, arms, question))
+        self._asker.ask(asked)
+        self._alarms.set(key, wake_at)
+
+    def _due(self, ask: Ask, bound: Bound | None, memory: Memory) -> datetime | None:
+        last = memory.asked_at.get(ask.check_id)
+        if last is None:
+            return None
+        interval = timedelta(seconds=bound.interval_s) if bound else self._traffic_interval
+        return last + interval
+
+    def _answered(self, asked: Asked, answer: Reading | TrafficReading) -> None:
+        memory = self._memories.get(asked.key)
+        if memory is None:
+            return
+        memory.asking.discard(asked.ask.check_id)
+        if isinstance(answer, TrafficReading):
+            memory.traffic = answer
+            self.queue.add(asked.key, Lane.PROGRESS)
+        elif asked.ask.check_id is not None and memory.run_number == asked.run_number:
+            memory.keep(asked.ask.check_id, answer)
+            self.queue.add(asked.key, Lane.BREACH)

@@ -1,0 +1,47 @@
+"""What the process remembers of a Rollout between passes: a cache that may vanish at any time."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tidegate.api.status import RolloutStatus
+from tidegate.core.observation import Reading, TrafficReading
+from tidegate.core.verdicts import READINGS_MAX
+
+
+@dataclass(slots=True)
+class Memory:
+    """`stored` is the status as the API server has it, `working` the one that facts were added to.
+
+    Readings belong to one run; another run starts with none. `version` is the resourceVersion
+    that `stored` was read at or written as.
+    """
+
+    uid: str
+    version: str
+    stored: RolloutStatus
+    working: RolloutStatus
+    run_number: int = -1
+    readings: dict[str, deque[Reading]] = field(default_factory=dict)
+    traffic: TrafficReading | None = None
+    asked_at: dict[str | None, datetime] = field(default_factory=dict)
+    asking: set[str | None] = field(default_factory=set)
+    failures: int = 0
+
+    def begin_run(self, number: int) -> None:
+        """Forget the readings of an earlier run."""
+        if number != self.run_number:
+            self.run_number = number
+            self.readings.clear()
+            self.asked_at.clear()
+
+    def keep(self, check_id: str, reading: Reading) -> None:
+        """Add a reading, oldest first; the oldest give way."""
+        known = self.readings.setdefault(check_id, deque(maxlen=READINGS_MAX))
+        known.append(reading)
+
+    def snapshot(self) -> dict[str, tuple[Reading, ...]]:
+        """The readings as core takes them."""
+        return {check_id: tuple(readings) for check_id, readings in self.readings.items()}

@@ -1,0 +1,95 @@
+"""Whether the proxies did what the routes say: realised share, idle revisions, settled writes.
+
+A written weight is a wish. The share of requests that each revision really gets, counted at the
+mesh or at the pods, is the fact; old pods go and phases begin only on facts. Where nothing is
+counted, time has to stand in, and then it is generous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from math import sqrt
+
+from tidegate.core.observation import TrafficReading
+
+PROOF_REQUESTS = 20.0
+"""Requests in the window below which a count proves nothing about who takes them."""
+SILENT_DRAIN_S = 30.0
+"""Seconds that stand in for a proof of idleness when nothing, or too little, is counted."""
+SHARE_SIGMAS = 4.0
+"""Width of the band around the asked share, in standard deviations of a binomial count."""
+SHARE_SLACK = 0.03
+"""Share added to the band for retries in the proxies' own rounding and scrape offsets."""
+
+
+class Seen(StrEnum):
+    """What telemetry says of one question."""
+
+    YES = "yes"
+    NO = "no"
+    SILENT = "silent"  # nothing counts it, or too few requests came to tell
+    UNKNOWN = "unknown"  # it should be counted, but the provider did not answer
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One place requests can go: a route destination, a revision's pods, or both.
+
+    `subset` is `stable`, `canary` or "" (no destination selects it any more); `revision` is set
+    only when no other destination selects the same pods, for only then does its count tell.
+    """
+
+    subset: str
+    revision: str | None
+
+
+def idle(traffic: TrafficReading | None, arm: Arm, since: datetime) -> Seen:
+    """Whether no request reached the arm during a whole window that ended after `since`."""
+    if traffic is None or traffic.at < since or traffic.error:
+        return Seen.UNKNOWN
+    said = []
+    if traffic.by_revision is not None and arm.revision is not None:
+        said.append(_zero(traffic.by_revision, arm.revision))
+    if traffic.by_subset is not None and arm.subset:
+        said.append(_zero(traffic.by_subset, arm.subset))
+    if Seen.NO in said:
+        return Seen.NO
+    return Seen.YES if Seen.YES in said else Seen.SILENT
+
+
+def _zero(counts: Mapping[str, float], key: str) -> Seen:
+    if counts.get(key, 0.0) > 0:
+        return Seen.NO
+    return Seen.YES if sum(counts.values()) >= PROOF_REQUESTS else Seen.SILENT
+
+
+def share(traffic: TrafficReading | None, canary: str, weight: int, since: datetime) -> Seen:
+    """Whether the canary's share of the counted requests is `weight` percent.
+
+    The band is four standard deviations of a binomial count plus a little slack, so that what is
+    called converged is so within what the number of requests can tell.
+    """
+    if traffic is None or traffic.at < since or traffic.error:
+        return Seen.UNKNOWN
+    if traffic.by_revision is not None:
+        return _in_band(traffic.by_revision, canary, weight)
+    if traffic.by_subset is not None:
+        return _in_band(traffic.by_subset, "canary", weight)
+    return Seen.SILENT
+
+
+def _in_band(counts: Mapping[str, float], key: str, weight: int) -> Seen:
+    total = sum(counts.values())
+    if total < PROOF_REQUESTS:
+        return Seen.SILENT
+    asked = weight / 100
+    width = SHARE_SIGMAS * sqrt(asked * (1 - asked) / total) + SHARE_SLACK
+    return Seen.YES if abs(counts.get(key, 0.0) / total - asked) <= width else Seen.NO
+
+
+def realised_at(traffic: TrafficReading, weight_since: datetime) -> datetime:
+    """When the share that this reading proves began at the latest: the start of its window."""
+    return max(weight_since, traffic.at - timedelta(seconds=traffic.window_s))

@@ -1,0 +1,108 @@
+"""Old pods stay until no request reaches them any more, and old ReplicaSets go by number."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tidegate.api.limits import MAX_DRAINING
+from tidegate.api.status import Draining, RolloutStatus
+from tidegate.core import reasons
+from tidegate.core.convergence import Arm
+from tidegate.core.decision import DeleteReplicaSet, Note, ScaleReplicaSet
+from tidegate.core.observation import RevisionView
+from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.waiting import let_go
+
+MIN_DRAIN_S = 10.0
+"""Seconds that old pods stay even when they are seen idle, where `drain.min` says nothing."""
+
+
+def kept(scene: Scene) -> frozenset[str | None]:
+    """Revisions that are in use or about to be."""
+    routes, run = scene.routes, scene.run
+    return frozenset(
+        {
+            scene.status.stable_revision,
+            run.to_revision if run else None,
+            routes.stable if routes else None,
+            routes.canary if routes else None,
+            scene.target if scene.status.stable_revision is None else None,
+        }
+    )
+
+
+def step(scene: Scene) -> Step | None:
+    """Drain or clean up one revision that nothing uses; None when there is none to."""
+    if scene.routes is None:
+        return None  # who uses what cannot be known
+    in_use = kept(scene)
+    leftovers = [view for view in scene.observed.revisions if view.name not in in_use]
+    status = _marked(scene, [view for view in leftovers if view.replicas > 0])
+    marked = Scene(scene.rollout, status, scene.observed, scene.now)
+    for view in leftovers:
+        done = _drained(marked, view)
+        if done is not None:
+            return done
+    return _trimmed(marked, leftovers) or (
+        Step(status) if status.draining != scene.status.draining else _waiting(marked, leftovers)
+    )
+
+
+def _marked(scene: Scene, busy: list[RevisionView]) -> RolloutStatus:
+    known = {entry.revision: entry for entry in scene.status.draining}
+    entries = [known.get(v.name) or Draining(revision=v.name, since=scene.now) for v in busy]
+    return changed(scene.status, draining=tuple(entries[:MAX_DRAINING]))
+
+
+def _since(scene: Scene, view: RevisionView) -> Draining | None:
+    return next((d for d in scene.status.draining if d.revision == view.name), None)
+
+
+def _drained(scene: Scene, view: RevisionView) -> Step | None:
+    entry = _since(scene, view)
+    if view.replicas == 0 or entry is None:
+        return None
+    scale = ScaleReplicaSet(view.name, view.replica_set, view.uid, 0)
+    drain = scene.spec.drain
+    least = timedelta(seconds=MIN_DRAIN_S if drain.min_s is None else drain.min_s)
+    if view.ready == 0:
+        return Step(scene.status, scale)
+    if scene.now - entry.since >= timedelta(seconds=drain.max_s):
+        note = Note(
+            reasons.DRAIN_TIMED_OUT,
+            f"revision {view.name} was not seen idle within drain.max {drain.max_s:g}s; "
+            "its pods go now",
+            warning=True,
+        )
+        return Step(scene.status, scale, (note,))
+    if scene.now - entry.since < least:
+        return None
+    if not let_go(scene, Arm("", view.name), entry.since).free:
+        return None
+    note = Note(reasons.OLD_PODS_REMOVED, f"revision {view.name} is idle; its pods go now")
+    return Step(scene.status, scale, (note,))
+
+
+def _waiting(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
+    """When the next of them could be let go by time alone."""
+    drain = scene.spec.drain
+    least = timedelta(seconds=MIN_DRAIN_S if drain.min_s is None else drain.min_s)
+    times = []
+    for view in leftovers:
+        entry = _since(scene, view)
+        if view.replicas > 0 and entry is not None:
+            gone = let_go(scene, Arm("", view.name), entry.since)
+            times += [entry.since + least, entry.since + timedelta(seconds=drain.max_s)]
+            times += [gone.until] if gone.until else []
+    later = [time for time in times if time > scene.now]
+    return Step(scene.status, wake_at=min(later)) if later else None
+
+
+def _trimmed(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
+    empty = sorted(
+        (view for view in leftovers if view.replicas == 0), key=lambda view: view.created_at
+    )
+    if len(empty) <= scene.spec.revision_history_limit:
+        return None
+    oldest = empty[0]
+    return Step(scene.status, DeleteReplicaSet(oldest.name, oldest.replica_set, oldest.uid))

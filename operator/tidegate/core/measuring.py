@@ -1,0 +1,107 @@
+"""What has to be asked now, and what the answers allow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tidegate.api.status import Verdict
+from tidegate.core.decision import Ask
+from tidegate.core.observation import Answer, Problem
+from tidegate.core.reasons import QUERY_REFUSED
+from tidegate.core.scene import Scene
+from tidegate.core.verdicts import gate_passes, latest_verdict, stale_after_s
+
+TRAFFIC_INTERVAL_S = 1.0
+"""How often requests per revision are counted while something waits for them."""
+
+
+def traffic_matters(scene: Scene) -> bool:
+    """Whether anything may wait for the proxies: a run, routes not at rest, pods to drain."""
+    routes = scene.routes
+    if scene.run is not None or scene.status.draining:
+        return True
+    return routes is not None and (routes.weight > 0 or routes.canary != routes.stable)
+
+
+def questions(scene: Scene) -> tuple[tuple[Ask, ...], datetime | None]:
+    """The questions due now, and when the next one will be."""
+    due: list[Ask] = []
+    times: list[datetime] = []
+    if traffic_matters(scene):
+        traffic = scene.observed.traffic
+        at = traffic.at + timedelta(seconds=TRAFFIC_INTERVAL_S) if traffic else scene.now
+        _sort(Ask(None), at, scene.now, due, times)
+    for check in scene.probes():
+        readings = scene.observed.readings.get(check.id, ())
+        interval = timedelta(seconds=check.bound.interval_s)
+        at = readings[-1].at + interval if readings else scene.now
+        _sort(Ask(check.id), at, scene.now, due, times)
+    return tuple(due), min(times, default=None)
+
+
+def _sort(ask: Ask, at: datetime, now: datetime, due: list[Ask], times: list[datetime]) -> None:
+    if at <= now:
+        due.append(ask)
+    else:
+        times.append(at)
+
+
+def refused(scene: Scene) -> Problem | None:
+    """The first check whose query the provider refuses, in the provider's own words."""
+    for check in scene.probes():
+        readings = scene.observed.readings.get(check.id, ())
+        if readings and readings[-1].answer is Answer.REFUSED:
+            where = f"metric {check.bound.metric!r} in spec.metrics"
+            return Problem(QUERY_REFUSED, f"{where}: {readings[-1].detail}")
+    return None
+
+
+def unanswered(scene: Scene) -> str:
+    """Why the first traffic has to wait ("" if it need not): a check without any answer yet."""
+    for check in scene.probes():
+        readings = scene.observed.readings.get(check.id, ())
+        if not readings:
+            return f"metric {check.bound.metric} was not asked yet"
+        if readings[-1].answer is Answer.ERROR:
+            return f"metric {check.bound.metric} cannot be measured: {readings[-1].detail}"
+    return ""
+
+
+def obstacle_to_raise(scene: Scene) -> str:
+    """Why no weight may rise now ("" if it may): a guard fails, or none of its answers is fresh.
+
+    No data is no obstacle, for before the first traffic there is none to have.
+    """
+    for check, guard in scene.guards():
+        readings = scene.readings(check)
+        answers = scene.observed.readings.get(check.id, ())
+        limit = timedelta(seconds=stale_after_s(guard))
+        if not answers or scene.now - answers[-1].at > limit:
+            return f"guard {guard.metric} was not read yet"
+        verdict = latest_verdict(guard, readings, scene.now)
+        if verdict is Verdict.ERROR:
+            return f"guard {guard.metric} cannot be measured: {readings[-1].detail}"
+        if verdict is Verdict.FAIL:
+            return f"guard {guard.metric} fails now"
+    return ""
+
+
+def obstacle_to_pass(scene: Scene) -> str:
+    """Why the phase may not end yet ("" if it may): each check must be measured and pass.
+
+    Guards are exempt from having data while the phase sends no traffic to the canary.
+    """
+    assert scene.phase is not None, "asked only inside a phase"
+    known = {check.id: check for check in scene.status.checks}
+    dark = scene.phase.weight == 0
+    for check, guard in scene.guards():
+        verdict = latest_verdict(guard, scene.readings(check), scene.now)
+        if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):
+            return f"guard {guard.metric} is {verdict.value}"
+    for check, gate in scene.gates(scene.phase):
+        status = known.get(check.id)
+        if status is None or not gate_passes(gate, status):
+            verdict_text = status.verdict.value if status else Verdict.NODATA.value
+            length = f" for {gate.for_s:g}s" if gate.for_s else ""
+            return f"gate {gate.metric} is {verdict_text}, must pass{length}"
+    return ""

@@ -1,0 +1,73 @@
+"""The last stretch: canary at 100, stable seen idle, stable re-pointed, and then it is promoted.
+
+The re-point is the moment of no return, and the fact itself says so: a stable destination that
+selects the new revision means promoted, whatever a lost status says.
+"""
+
+from __future__ import annotations
+
+from tidegate.api.status import Stage
+from tidegate.core import reasons
+from tidegate.core.convergence import Arm
+from tidegate.core.decision import Note, PointDestination
+from tidegate.core.journal import note_run
+from tidegate.core.revert import end_run
+from tidegate.core.running import (
+    canary_alive,
+    canary_pointed,
+    canary_ready,
+    canary_size_up,
+    weight_to,
+)
+from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.waiting import let_go
+
+ALL = 100
+
+
+def step(scene: Scene) -> Step:
+    """The next move of a run whose phases have all passed."""
+    return (
+        canary_size_up(scene)
+        or canary_alive(scene)
+        or canary_pointed(scene)
+        or canary_ready(scene)
+        or weight_to(scene, ALL)
+        or _stable_let_go(scene)
+    )
+
+
+def _stable_let_go(scene: Scene) -> Step:
+    run = scene.run
+    assert run is not None, "called only while a run is on"
+    if scene.paused:
+        message = "paused before the promotion; stable still has its pods"
+        return Step(scene.status, reason=reasons.PAUSED, message=message)
+    gone = let_go(scene, Arm("stable", scene.status.stable_revision), scene.weight_since)
+    if gone.free:
+        return Step(scene.status, PointDestination("stable", run.to_revision))
+    return Step(
+        scene.status,
+        reason=reasons.WAITING_FOR_IDLE,
+        message="canary has all traffic; waiting until no proxy sends to stable any more",
+        wake_at=gone.until,
+    )
+
+
+def commit(scene: Scene) -> Step | None:
+    """Record the promotion once the stable destination selects the new revision."""
+    run, routes = scene.run, scene.routes
+    if run is None or routes is None or run.stage is not Stage.PROMOTING:
+        return None
+    if routes.stable != run.to_revision:
+        return None
+    message = f"run {run.number}: revision {run.to_revision} promoted"
+    status = note_run(scene.status, scene.now, "promotion", reasons.PROMOTED, message)
+    ended = end_run(
+        Scene(scene.rollout, status, scene.observed, scene.now),
+        "Promoted",
+        reasons.PROMOTED,
+        message,
+    )
+    promoted = changed(ended, stable_revision=run.to_revision, reverted_revision=None)
+    return Step(promoted, notes=(Note(reasons.PROMOTED, message),), reason=reasons.PROMOTED)

@@ -1,0 +1,187 @@
+"""No run is on: bring routes and destinations home to stable, then start what is new.
+
+At rest the routes say what Git holds (stable 100, canary 0) and both destinations select the
+stable pods, so that a stray weight harms nobody.
+"""
+
+from __future__ import annotations
+
+from tidegate.api.status import PhaseStatus, RunStatus, Stage
+from tidegate.core import reasons
+from tidegate.core.convergence import Arm
+from tidegate.core.decision import CreateReplicaSet, Note, PointDestination, ScaleReplicaSet
+from tidegate.core.journal import noted
+from tidegate.core.revert import away
+from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.waiting import let_go
+
+
+def at_rest(scene: Scene) -> bool:
+    """Whether the routes are as Git holds them and both destinations select stable."""
+    routes = scene.routes
+    return (
+        routes is not None
+        and routes.stable == routes.canary == scene.status.stable_revision
+        and all(route.weight == 0 and route.even for route in routes.weights)
+    )
+
+
+def step(scene: Scene) -> Step:
+    """The next move towards rest, or the start of a run, or nothing to do."""
+    return (
+        stable_size_up(scene)
+        or stable_home(scene)
+        or _weights_home(scene)
+        or _canary_home(scene)
+        or _stable_size_down(scene)
+        or _start(scene)
+        or _settled(scene)
+    )
+
+
+def stable_size_up(scene: Scene) -> Step | None:
+    """Stable is never short of pods: it is what everything goes back to."""
+    revision = scene.status.stable_revision
+    if revision is None:
+        return None
+    stable = scene.stable
+    if stable is None:
+        if revision != scene.target:
+            return None  # its template is gone with its ReplicaSet; nothing can bring it back
+        return Step(scene.status, CreateReplicaSet(revision, scene.full))
+    if stable.replicas >= scene.full:
+        return None
+    effect = ScaleReplicaSet(revision, stable.replica_set, stable.uid, scene.full)
+    return Step(scene.status, effect, reason=reasons.SCALING, message="scaling up to the new size")
+
+
+def stable_home(scene: Scene) -> Step | None:
+    """Put the stable destination right when somebody re-pointed it; it carries the traffic.
+
+    The promotion's own write never comes here: `promotion.commit` reads it first.
+    """
+    routes, stable = scene.routes, scene.stable
+    if routes is None or stable is None or routes.stable == stable.name or stable.ready == 0:
+        return None
+    note = Note(
+        reasons.TRAFFIC_DRIFT,
+        f"the stable destination selected {routes.stable or 'other pods'}; put back to "
+        f"revision {stable.name}",
+        warning=True,
+    )
+    return Step(scene.status, PointDestination("stable", stable.name), (note,))
+
+
+def _weights_home(scene: Scene) -> Step | None:
+    routes = scene.routes
+    if routes is None or all(r.weight == 0 and r.even for r in routes.weights):
+        return None
+    traffic = scene.status.traffic
+    if routes.canary == routes.stable and traffic and traffic.stable_since:
+        settled = traffic.stable_since + scene.settle
+        if scene.now < settled:  # proxies must know the new stable pods before they are sent there
+            return Step(
+                scene.status,
+                reason=reasons.SETTLING,
+                message="stable was re-pointed; waiting for proxies before weights go home",
+                wake_at=settled,
+            )
+    effect = away(scene)
+    if effect is not None:
+        return Step(scene.status, effect, reason=reasons.REVERTED, message="traffic goes to stable")
+    ready = scene.stable.ready if scene.stable else 0
+    return Step(
+        scene.status,
+        reason=reasons.WAITING_FOR_PODS,
+        message=f"stable has {ready} of {scene.full} pods ready; the rest of the traffic follows them",
+    )
+
+
+def _canary_home(scene: Scene) -> Step | None:
+    routes, stable = scene.routes, scene.status.stable_revision
+    if routes is None or stable is None or routes.canary == stable:
+        return None
+    nobody_there = _has_no_pods(scene, routes.canary)
+    if not nobody_there and (scene.stable is None or scene.stable.ready == 0):
+        return Step(
+            scene.status,
+            reason=reasons.WAITING_FOR_PODS,
+            message=f"stable revision {stable} has no ready pod, so the canary keeps what it has",
+        )
+    gone = let_go(scene, Arm("canary", routes.canary), scene.weight_since)
+    if gone.free or nobody_there:
+        return Step(scene.status, PointDestination("canary", stable))
+    return Step(
+        scene.status,
+        reason=reasons.WAITING_FOR_IDLE,
+        message="waiting until no proxy sends to the canary any more",
+        wake_at=gone.until,
+    )
+
+
+def _has_no_pods(scene: Scene, revision: str | None) -> bool:
+    """A destination without any ready pod can serve nobody: leaving it there helps no request."""
+    view = scene.observed.revision(revision)
+    return revision is not None and (view is None or view.ready == 0)
+
+
+def _stable_size_down(scene: Scene) -> Step | None:
+    stable = scene.stable
+    if stable is None or stable.replicas <= scene.full:
+        return None
+    effect = ScaleReplicaSet(stable.name, stable.replica_set, stable.uid, scene.full)
+    return Step(
+        scene.status, effect, reason=reasons.SCALING, message="scaling down to the new size"
+    )
+
+
+def _start(scene: Scene) -> Step | None:
+    """Begin a run: written down before anything acts on it."""
+    target, status = scene.target, scene.status
+    if target in (status.stable_revision, status.reverted_revision) or not at_rest(scene):
+        return None
+    if scene.paused:
+        return Step(status, reason=reasons.PAUSED, message=f"paused before revision {target}")
+    number = status.last_run_number + 1
+    run = RunStatus(
+        number=number,
+        from_revision=status.stable_revision,
+        to_revision=target,
+        started_at=scene.now,
+        stage=Stage.PREPARING,
+        min_replicas=scene.spec.replicas,
+    )
+    message = f"run {number}: revision {status.stable_revision} to {target}"
+    run = noted(run, scene.now, "run", reasons.RUN_STARTED, message)
+    first = scene.spec.phases[0].name if scene.spec.phases else ""
+    phase = PhaseStatus(index=0, name=first, entered_at=scene.now) if first else None
+    started = changed(
+        status,
+        run=run,
+        phase=phase,
+        canary_revision=target,
+        reverted_revision=None,
+        last_run_number=number,
+        checks=(),
+        waiting_since=None,  # what stable lacked at rest is not the new revision's delay
+        blind_since=None,
+    )
+    return Step(started, notes=(Note(reasons.RUN_STARTED, message),), reason=reasons.RUN_STARTED)
+
+
+def _settled(scene: Scene) -> Step:
+    status = scene.status
+    if status.reverted_revision is not None and status.reverted_revision == scene.target:
+        why = status.last_run.message if status.last_run else ""
+        message = (
+            f"revision {scene.target} was sent back: {why}. Stable {status.stable_revision} serves "
+            "all traffic; change the template, or ask retry"
+        )
+        return Step(status, reason=reasons.REVERTED, message=message)
+    cleared = changed(status, reverted_revision=None, pause=None)
+    ready = scene.stable.ready if scene.stable else 0
+    if ready < scene.spec.replicas:
+        message = f"{ready} of {scene.spec.replicas} pods of the stable revision are ready"
+        return Step(cleared, reason=reasons.WAITING_FOR_PODS, message=message)
+    message = f"revision {status.stable_revision} serves all traffic"
+    return Step(cleared, reason=reasons.HEALTHY, message=message)

@@ -1,0 +1,143 @@
+"""Sending the traffic back: the shortest path there is, and everything that can start it.
+
+The route write needs no query, no wait and no status; it leads, and the record follows. If the
+process dies between the two, the trouble is still there to be seen: an abort is an object that
+has no answer yet, a breach is in the metrics, and no weight rises again before its guards were
+read anew (`checks.may_raise`).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tidegate.api.status import LastRun, RolloutStatus
+from tidegate.core import capacity, reasons
+from tidegate.core.decision import Note, SetWeight
+from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
+
+OUTCOME_REVERTED = "Reverted"
+OUTCOME_SUPERSEDED = "Superseded"
+
+
+def weight_to_leave(scene: Scene, weight: int) -> int:
+    """The share in percent that has to stay on the canary for want of ready stable pods."""
+    return capacity.weight_left_on_canary(
+        weight,
+        stable_ready=scene.stable.ready if scene.stable else 0,
+        canary_ready=scene.canary.ready if scene.canary else _other_ready(scene),
+        full=scene.full,
+    )
+
+
+def _other_ready(scene: Scene) -> int:
+    """Ready pods of whatever the canary destination selects when no run is on."""
+    view = scene.observed.revision(scene.routes.canary) if scene.routes else None
+    return view.ready if view else 0
+
+
+def away(scene: Scene) -> SetWeight | None:
+    """The next route write that takes traffic off the canary, or None when there is none left."""
+    for route in scene.routes.weights if scene.routes else ():
+        keep = weight_to_leave(scene, route.weight)
+        if route.weight > keep or not route.even:
+            return SetWeight(route.virtual_service, keep)
+    return None
+
+
+def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutStatus:
+    """The status once the run is over; its phase and journal stay readable as the last run."""
+    run = scene.run
+    assert run is not None, "end_run is called only while a run is on"
+    last = LastRun(
+        number=run.number,
+        from_revision=run.from_revision,
+        to_revision=run.to_revision,
+        outcome=outcome,
+        reason=reason,
+        message=message,
+        started_at=run.started_at,
+        finished_at=scene.now,
+        history=run.history,
+    )
+    return changed(
+        scene.status,
+        run=None,
+        phase=None,
+        canary_revision=None,
+        last_run=last,
+        last_run_number=run.number,
+        pause=None,
+        waiting_since=None,
+        blind_since=None,
+    )
+
+
+def send_back(scene: Scene, reason: str, message: str) -> Step:
+    """End the run as reverted; the route write that does it comes with the same step."""
+    run = scene.run
+    assert run is not None, "send_back is called only while a run is on"
+    status = changed(
+        end_run(scene, OUTCOME_REVERTED, reason, message),
+        reverted_revision=None
+        if run.to_revision == scene.status.stable_revision
+        else run.to_revision,
+    )
+    note = Note(
+        reasons.REVERTED,
+        f"run {run.number}: revision {run.to_revision} sent back to {run.from_revision}: {message}",
+        warning=True,
+    )
+    return Step(status, away(scene), (note,), reason, message)
+
+
+def on_trouble(scene: Scene) -> Step | None:
+    """Send the run back if a guard, a deadline or blindness says so."""
+    if scene.run is None:
+        return None
+    return _on_breach(scene) or _on_deadline(scene) or _on_blindness(scene)
+
+
+def _on_breach(scene: Scene) -> Step | None:
+    for check, guard in scene.guards():
+        readings = scene.readings(check)
+        if guard.then != "revert" or not readings or not guard_breached(guard, readings):
+            continue
+        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
+            continue
+        worst = readings[-1].value
+        message = (
+            f"guard {guard.metric} is {_number(worst)}, must be {bound_text(guard)} "
+            f"(failed {guard.breaches} of {guard.of})"
+        )
+        return send_back(scene, reasons.GUARD_BREACHED, message)
+    return None
+
+
+def _number(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.4g}"
+
+
+def _on_deadline(scene: Scene) -> Step | None:
+    since = scene.status.waiting_since
+    limit = timedelta(seconds=scene.spec.progress_deadline_s)
+    if since is None or scene.now - since < limit:
+        return None
+    ready = scene.canary.ready if scene.canary else 0
+    message = (
+        f"{ready} of {scene.canary_pods} pods of the new revision were ready after "
+        f"progressDeadline {scene.spec.progress_deadline_s:g}s; look at the pods' events"
+    )
+    return send_back(scene, reasons.PROGRESS_DEADLINE_EXCEEDED, message)
+
+
+def _on_blindness(scene: Scene) -> Step | None:
+    blind = scene.spec.blind
+    since = scene.status.blind_since
+    if blind.then != "revert" or since is None:
+        return None
+    if scene.now - since < timedelta(seconds=blind.after_s):
+        return None
+    return send_back(
+        scene, reasons.METRICS_BLIND, f"no guard could be measured for {blind.after_s:g}s"
+    )

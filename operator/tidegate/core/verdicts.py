@@ -1,0 +1,156 @@
+"""From readings to verdicts: what a guard or a gate says now, and what it says over time.
+
+A verdict is `pass` or `fail` only when a value was measured while the destination selected the
+revision in question. No data, a failed query and a stale answer are verdicts of their own; none
+of them ever passes and none of them ever reverts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import isfinite
+from typing import Literal
+
+from tidegate.api.checks import Bound, Gate, Guard
+from tidegate.api.status import CheckStatus, Verdict
+from tidegate.core.observation import Answer, Reading
+
+STALE_INTERVALS = 3
+"""A reading older than this many of its intervals, plus STALE_GRACE_S, says nothing any more."""
+STALE_GRACE_S = 5.0
+
+READINGS_MAX = 128
+"""Readings kept per check; more than the largest `of` a guard may have."""
+
+
+def bound_text(bound: Bound) -> str:
+    """The bound as people read it, e.g. `<= 0.01` or `0.95 .. 1`."""
+    if bound.min is not None and bound.max is not None:
+        return f"{bound.min:g} .. {bound.max:g}"
+    if bound.min is not None:
+        return f">= {bound.min:g}"
+    return f"<= {bound.max:g}" if bound.max is not None else ""
+
+
+def stale_after_s(bound: Bound) -> float:
+    """Seconds after which a reading for this bound no longer counts."""
+    return STALE_INTERVALS * bound.interval_s + STALE_GRACE_S
+
+
+def judge(bound: Bound, reading: Reading) -> Verdict:
+    """The verdict of one reading by itself."""
+    if reading.answer in (Answer.ERROR, Answer.REFUSED):
+        return Verdict.ERROR
+    if reading.answer is Answer.NODATA or reading.value is None or not isfinite(reading.value):
+        return Verdict.NODATA
+    if bound.min_samples is not None and (reading.samples or 0.0) < bound.min_samples:
+        return Verdict.UNDECIDED
+    if bound.max is not None and reading.value > bound.max:
+        return Verdict.FAIL
+    if bound.min is not None and reading.value < bound.min:
+        return Verdict.FAIL
+    return Verdict.PASS
+
+
+def latest_verdict(bound: Bound, readings: Sequence[Reading], now: datetime) -> Verdict:
+    """The verdict of the newest reading; NODATA when there is none or it is stale."""
+    if not readings:
+        return Verdict.NODATA
+    if now - readings[-1].at > timedelta(seconds=stale_after_s(bound)):
+        return Verdict.NODATA
+    return judge(bound, readings[-1])
+
+
+def guard_breached(guard: Guard, readings: Sequence[Reading]) -> bool:
+    """Whether `breaches` of the last `of` *measured* readings failed.
+
+    Readings that measured nothing (no data, error, too few samples) neither help nor hurt.
+    """
+    verdicts = [judge(guard, reading) for reading in readings]
+    measured = [v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL)]
+    return measured[-guard.of :].count(Verdict.FAIL) >= guard.breaches
+
+
+def _passing_since(
+    bound: Bound, readings: Sequence[Reading], previous: CheckStatus | None
+) -> datetime | None:
+    """When the unbroken run of passing readings began, carried over a restart if it can be.
+
+    A gap longer than the staleness limit breaks the run: what was not watched was not passed.
+    """
+    since = previous.passing_since if previous else None
+    seen_at = previous.measured_at if previous else None
+    limit = timedelta(seconds=stale_after_s(bound))
+    for reading in readings:
+        if seen_at is not None and reading.at <= seen_at:
+            continue
+        if since is not None and (seen_at is None or reading.at - seen_at > limit):
+            since = None
+        if judge(bound, reading) is not Verdict.PASS:
+            since = None
+        elif since is None:
+            since = reading.at
+        seen_at = reading.at
+    return since
+
+
+def check_status(
+    check_id: str,
+    bound: Bound,
+    readings: Sequence[Reading],
+    previous: CheckStatus | None,
+    now: datetime,
+) -> CheckStatus:
+    """What the status shows of one check; keeps the previous value until a new one is read."""
+    kind: Literal["guard", "gate"] = "gate" if isinstance(bound, Gate) else "guard"
+    if not readings:
+        return _without_readings(check_id, kind, bound, previous, now)
+    last = readings[-1]
+    return CheckStatus(
+        id=check_id,
+        kind=kind,
+        metric=bound.metric,
+        verdict=latest_verdict(bound, readings, now),
+        value=last.value,
+        bound=bound_text(bound),
+        samples=last.samples,
+        measured_at=last.at,
+        passing_since=_passing_since(bound, readings, previous),
+        detail=last.detail,
+    )
+
+
+def _without_readings(
+    check_id: str,
+    kind: Literal["guard", "gate"],
+    bound: Bound,
+    previous: CheckStatus | None,
+    now: datetime,
+) -> CheckStatus:
+    """What was known before, as after a restart, until it is too old to say anything."""
+    if previous is None:
+        return CheckStatus(
+            id=check_id,
+            kind=kind,
+            metric=bound.metric,
+            verdict=Verdict.NODATA,
+            bound=bound_text(bound),
+            detail="not measured yet",
+        )
+    limit = timedelta(seconds=stale_after_s(bound))
+    if previous.measured_at is not None and now - previous.measured_at > limit:
+        return previous.model_copy(update={"verdict": Verdict.NODATA})
+    return previous
+
+
+def gate_passes(gate: Gate, status: CheckStatus) -> bool:
+    """Whether the gate lets the phase end: passing now, and measured so for as long as `for` asks.
+
+    The length is counted between measurements: what was not watched was not passed.
+    """
+    if status.verdict is not Verdict.PASS:
+        return False
+    if status.passing_since is None or status.measured_at is None:
+        return False
+    return status.measured_at - status.passing_since >= timedelta(seconds=gate.for_s or 0.0)

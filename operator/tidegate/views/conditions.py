@@ -1,0 +1,220 @@
+"""The status as conditions, so that kstatus, Flux, Argo CD and `kubectl wait` read it right.
+
+Ready, Reconciling and Stalled follow kstatus: the last two are absent rather than False, and never
+stand side by side. What is known not to be there is Ready=False, what is still being found out is
+Ready=Unknown; both are "in progress" to Flux, and only Stalled=True fails a Kustomization.
+
+Healthy with pods missing is Ready=False and Reconciling, because kstatus reads a Deployment so:
+fewer available pods than wanted are in progress, never failed. It is not Stalled after
+`progressDeadline` either: that deadline is about a release, and none is on.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from tidegate.api.rollout import Rollout
+from tidegate.api.status import CheckStatus, Condition, RolloutStatus, Stage, State, Verdict
+from tidegate.core import reasons
+
+READY: Final = "Ready"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
+TRAFFIC_CONVERGED: Final = "TrafficConverged"
+METRICS_AVAILABLE: Final = "MetricsAvailable"
+PAUSED: Final = "Paused"
+
+NO_NEWS: Final = frozenset({"", reasons.ACTION_REFUSED, reasons.ACTION_DONE})
+"""Reasons of a pass that says nothing about the Rollout itself, such as one write of many."""
+
+WAITING_FOR_PROXIES: Final = frozenset(
+    {reasons.WAITING_FOR_TRAFFIC, reasons.WAITING_FOR_IDLE, reasons.SETTLING}
+)
+
+Truth = Literal["True", "False", "Unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A condition before it has its times; an empty reason or message keeps the previous one."""
+
+    type: str
+    status: Truth
+    reason: str
+    message: str = ""
+    fallback: str = ""
+
+
+def conditions(
+    rollout: Rollout, status: RolloutStatus, reason: str, now: datetime
+) -> tuple[Condition, ...]:
+    """The conditions of the status; those in it are the previous ones.
+
+    `reason` is the decision's. A transition time changes only when the condition's status does.
+    """
+    findings = (
+        *_kstatus(rollout, status, reason, now),
+        *_traffic_converged(status, reason),
+        *_metrics_available(status),
+        *_paused(rollout, status),
+    )
+    return _dated(findings, status.conditions, rollout.generation, now)
+
+
+def unreadable(
+    status: RolloutStatus, generation: int, message: str, now: datetime
+) -> tuple[Condition, ...]:
+    """The conditions of a Rollout whose spec cannot even be parsed."""
+    findings = (
+        Finding(READY, "False", reasons.INVALID_SPEC, message),
+        Finding(STALLED, "True", reasons.INVALID_SPEC, message),
+    )
+    return _dated(findings, status.conditions, generation, now)
+
+
+def _kstatus(
+    rollout: Rollout, status: RolloutStatus, reason: str, now: datetime
+) -> tuple[Finding, ...]:
+    match status.state:
+        case State.HEALTHY:
+            return _healthy(status)
+        case State.REVERTED:
+            return _failed(reasons.REVERTED, status.message)
+        case State.INVALID:
+            why = reasons.INVALID_SPEC if reason in NO_NEWS else reason
+            return _failed(why, status.message)
+        case State.INITIALIZING if _too_late(rollout, status, now):
+            return _failed(reasons.PROGRESS_DEADLINE_EXCEEDED, status.message)
+        case State.REVERTING:
+            return _working("False", reasons.REVERTED, status.message)
+        case State.PAUSED | State.AWAITING_APPROVAL:
+            return _working("Unknown", reasons.PAUSED, status.message)
+        case State.INITIALIZING | State.PROGRESSING | State.BAKING:
+            said = "" if reason in NO_NEWS else reason
+            return _working("Unknown", said, status.message, _working_reason(status))
+
+
+def _healthy(status: RolloutStatus) -> tuple[Finding, ...]:
+    if status.waiting_since is not None:
+        message = f"{status.ready} pods of the stable revision are ready."
+        return _working("False", reasons.WAITING_FOR_PODS, message)
+    message = f"Revision {status.stable_revision} serves all traffic."
+    return (Finding(READY, "True", reasons.HEALTHY, message),)
+
+
+def _working(ready: Truth, reason: str, message: str, fallback: str = "") -> tuple[Finding, ...]:
+    return (
+        Finding(READY, ready, reason, message, fallback),
+        Finding(RECONCILING, "True", reason, message, fallback),
+    )
+
+
+def _failed(reason: str, message: str) -> tuple[Finding, ...]:
+    return (
+        Finding(READY, "False", reason, message),
+        Finding(STALLED, "True", reason, message),
+    )
+
+
+def _too_late(rollout: Rollout, status: RolloutStatus, now: datetime) -> bool:
+    """Whether the first deployment missed its deadline: from facts, not from one pass's word."""
+    limit = timedelta(seconds=rollout.spec.progress_deadline_s)
+    return status.waiting_since is not None and now - status.waiting_since >= limit
+
+
+def _working_reason(status: RolloutStatus) -> str:
+    """A reason for a pass that gave none and follows no other."""
+    if status.run is None:
+        return reasons.INITIALIZING if status.state is State.INITIALIZING else reasons.SETTLING
+    match status.run.stage:
+        case Stage.PREPARING:
+            return reasons.WAITING_FOR_PODS
+        case Stage.PHASE:
+            return reasons.PHASE_STARTED
+        case Stage.PROMOTING:
+            return reasons.PROMOTING
+
+
+def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...]:
+    """Whether anything waits for proxies; left out until routes were seen."""
+    traffic = status.traffic
+    if traffic is None:
+        return ()
+    if reason in WAITING_FOR_PROXIES:
+        return (Finding(TRAFFIC_CONVERGED, "False", reason, status.message),)
+    in_phase = status.run is not None and status.run.stage is Stage.PHASE
+    if in_phase and status.phase is not None and status.phase.started_at is None:
+        message = "Waiting until the proxies send the share that the routes ask for."
+        return (Finding(TRAFFIC_CONVERGED, "False", reasons.WAITING_FOR_TRAFFIC, message),)
+    if status.draining:
+        old = ", ".join(entry.revision for entry in status.draining)
+        message = f"Old pods stay until no request is seen to reach them: {old}."
+        return (Finding(TRAFFIC_CONVERGED, "False", reasons.WAITING_FOR_IDLE, message),)
+    previous = {condition.type: condition for condition in status.conditions}
+    known = previous.get(TRAFFIC_CONVERGED)
+    if reason in NO_NEWS and known is not None:
+        return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
+    message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %."
+    return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
+
+
+def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
+    """Whether the guards can see; left out while no run is on, for then nobody looks."""
+    guards = [check for check in status.checks if check.kind == "guard"]
+    if status.run is None or not guards:
+        return ()
+    broken = [check for check in guards if check.verdict is Verdict.ERROR]
+    empty = [check for check in guards if check.verdict is Verdict.NODATA]
+    if broken:
+        return (_blind(broken[0], "cannot be measured"),)
+    if empty and status.blind_since is not None:
+        return (_blind(empty[0], "has no data"),)
+    if empty:
+        name = empty[0].metric
+        message = f"Guard {name} has no data yet; before the first traffic it needs none."
+        return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
+    message = "All guards can be measured."
+    return (Finding(METRICS_AVAILABLE, "True", reasons.HEALTHY, message),)
+
+
+def _blind(check: CheckStatus, trouble: str) -> Finding:
+    detail = f": {check.detail}" if check.detail else ""
+    message = f"Guard {check.metric} {trouble}{detail}"
+    return Finding(METRICS_AVAILABLE, "False", reasons.METRICS_BLIND, message)
+
+
+def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:
+    """Who or what holds the release; at rest `spec.paused` keeps the next one from starting."""
+    if status.pause is not None:
+        why = f": {status.pause.reason}" if status.pause.reason else ""
+        message = f"Paused by {status.pause.by}{why}"
+    elif rollout.spec.paused:
+        message = "Paused by spec.paused; set it to false where the Rollout is kept."
+    else:
+        return ()
+    return (Finding(PAUSED, "True", reasons.PAUSED, message),)
+
+
+def _dated(
+    findings: tuple[Finding, ...],
+    previous: tuple[Condition, ...],
+    generation: int,
+    now: datetime,
+) -> tuple[Condition, ...]:
+    known = {condition.type: condition for condition in previous}
+    return tuple(_condition(found, known.get(found.type), generation, now) for found in findings)
+
+
+def _condition(
+    found: Finding, known: Condition | None, generation: int, now: datetime
+) -> Condition:
+    same = known if known is not None and known.status == found.status else None
+    kept = same.reason if same and not found.reason else ""
+    return Condition(
+        type=found.type,
+        status=found.status,
+        reason=found.reason or kept or found.fallback,
+        message=found.message,
+        last_transition_time=same.last_transition_time if same else now,
+        observed_generation=generation,
+    )

@@ -1,0 +1,323 @@
+"""What a Rollout is doing, why and what is next, as rows that a terminal or a page can lay out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from tidegate.api.checks import Bound, Gate
+from tidegate.api.meta import Meta
+from tidegate.api.phases import Phase
+from tidegate.api.problems import SpecError
+from tidegate.api.rollout import Rollout, RolloutSpec
+from tidegate.api.status import (
+    CheckStatus,
+    LastRun,
+    PhaseStatus,
+    RolloutStatus,
+    RunStatus,
+    Stage,
+    State,
+    Verdict,
+)
+from tidegate.views.amounts import age, count_text, span_text, value_text
+from tidegate.views.foreign_text import clean
+
+HISTORY_SHOWN: Final = 5
+UNSEEN: Final = -1
+
+
+class Mark(StrEnum):
+    """Where a phase stands."""
+
+    DONE = "done"
+    CURRENT = "current"
+    NEXT = "next"
+    IDLE = "idle"  # no run is on
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficRow:
+    """Who gets the requests."""
+
+    canary_percent: int
+    stable: str
+    canary: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRow:
+    """One phase of the timeline."""
+
+    name: str
+    weight: int
+    mark: Mark
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRow:
+    """One guard or gate: what was measured against what it must keep."""
+
+    kind: str
+    metric: str
+    value: str
+    bound: str
+    verdict: Verdict
+    samples: str
+    age: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRow:
+    """One condition, short."""
+
+    type: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One thing that happened."""
+
+    at: datetime
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """A Rollout, ready to be shown; empty texts and tuples stand for "nothing to say"."""
+
+    name: str
+    state: State
+    message: str
+    unseen: str
+    pods: str
+    pause: str
+    traffic: TrafficRow | None
+    run: str
+    phases: tuple[PhaseRow, ...]
+    to_go: str
+    checks: tuple[CheckRow, ...]
+    last_run: str
+    conditions: tuple[ConditionRow, ...]
+    history: tuple[HistoryRow, ...]
+
+
+def story(body: Mapping[str, Any], now: datetime) -> Story:
+    """The story of a Rollout as the API server holds it; raise SpecError when it has no name."""
+    meta = Meta.parse(body)
+    status = RolloutStatus.parse(body)
+    spec = _spec(body)
+    return Story(
+        name=f"{meta.namespace}/{meta.name}",
+        state=status.state,
+        message=status.message,
+        unseen=_unseen(meta.generation, status.observed_generation),
+        pods=f"{status.ready} ready" if status.ready else "",
+        pause=_pause(status, spec, now),
+        traffic=_traffic(status),
+        run=_run(status.run, now),
+        phases=_phases(status, spec, now),
+        to_go=_to_go(status, spec, now),
+        checks=tuple(_check(check, spec, now) for check in status.checks),
+        last_run=_last_run(status.last_run, now),
+        conditions=tuple(ConditionRow(c.type, c.status, c.reason) for c in status.conditions),
+        history=_history(status),
+    )
+
+
+def one_line(status: RolloutStatus) -> str:
+    """What is going on, in one line without any time that passes: equal lines mean no change."""
+    parts = [status.state.value]
+    if status.phase is not None:
+        parts.append(f"phase {status.phase.name}")
+    if status.run is not None or status.weight:
+        parts.append(f"canary {status.weight} %")
+    if status.gates_summary:
+        parts.append(f"checks {status.gates_summary}")
+    if status.ready:
+        parts.append(f"ready {status.ready}")
+    return clean(" · ".join(parts) + (f": {status.message}" if status.message else ""))
+
+
+def _spec(body: Mapping[str, Any]) -> RolloutSpec | None:
+    """The spec, or None when it cannot be read: the status then still tells what is known."""
+    try:
+        return Rollout.parse(body).spec
+    except SpecError:
+        return None
+
+
+def _unseen(generation: int, observed: int) -> str:
+    if observed == UNSEEN:
+        return "the operator has not looked at it yet"
+    if observed < generation:
+        return f"the operator has not seen the last change yet (generation {generation})"
+    return ""
+
+
+def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> str:
+    if status.pause is not None:
+        why = f": {status.pause.reason}" if status.pause.reason else ""
+        return f"by {status.pause.by}, {age(status.pause.at, now)}{why}"
+    return "by spec.paused" if spec is not None and spec.paused else ""
+
+
+def _traffic(status: RolloutStatus) -> TrafficRow | None:
+    traffic = status.traffic
+    if traffic is None:
+        return None
+    waiting = any(c.type == "TrafficConverged" and c.status == "False" for c in status.conditions)
+    return TrafficRow(
+        canary_percent=traffic.weight,
+        stable=status.stable_revision or "",
+        canary=status.canary_revision or "",
+        note="proxies are not there yet" if waiting else "",
+    )
+
+
+def _run(run: RunStatus | None, now: datetime) -> str:
+    if run is None:
+        return ""
+    skipped = ", remaining phases left out" if run.skip_to_end else ""
+    since = span_text((now - run.started_at).total_seconds())
+    return f"{_numbered(run)}, {run.stage.value.lower()} for {since}{skipped}"
+
+
+def _numbered(run: RunStatus | LastRun) -> str:
+    return f"{run.number}: {run.from_revision or 'nothing'} → {run.to_revision}"
+
+
+def _last_run(last: LastRun | None, now: datetime) -> str:
+    if last is None:
+        return ""
+    took = span_text((last.finished_at - last.started_at).total_seconds())
+    # A promoted run's message only repeats its number and revisions.
+    why = f": {last.message}" if last.message and last.outcome != "Promoted" else ""
+    when = f"{age(last.finished_at, now)} after {took}"
+    return f"{_numbered(last)}, {last.outcome.lower()} {when}{why}"
+
+
+def _phases(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> tuple[PhaseRow, ...]:
+    phases = spec.phases if spec else ()
+    place = _place(status, phases)
+    return tuple(
+        PhaseRow(
+            phase.name, phase.weight, _mark(i, place), _phase_note(i, place, phase, status, now)
+        )
+        for i, phase in enumerate(phases)
+    )
+
+
+def _place(status: RolloutStatus, phases: tuple[Phase, ...]) -> int | None:
+    """Index of the phase that is on: -1 before the first, past the end while promoting."""
+    run = status.run
+    if run is None:
+        return None
+    if run.stage is Stage.PREPARING:
+        return -1
+    names = [phase.name for phase in phases]
+    if run.stage is Stage.PROMOTING or status.phase is None or status.phase.name not in names:
+        return len(phases)
+    return names.index(status.phase.name)
+
+
+def _mark(index: int, place: int | None) -> Mark:
+    if place is None:
+        return Mark.IDLE
+    if index == place:
+        return Mark.CURRENT
+    return Mark.DONE if index < place else Mark.NEXT
+
+
+def _phase_note(
+    index: int, place: int | None, phase: Phase, status: RolloutStatus, now: datetime
+) -> str:
+    hold = f"hold {span_text(phase.hold_s)}" if phase.hold_s else ""
+    if place is None or index != place or status.phase is None:
+        return "" if place is not None and index < place else hold
+    if status.phase.started_at is None:
+        return ", ".join(filter(None, [hold, "its clock has not started"]))
+    left_s = _left_s(phase, status.phase, now)
+    if left_s > 0:
+        return f"{hold}, {span_text(left_s)} left"
+    return ", ".join(filter(None, [hold, "over, waiting for its gates"]))
+
+
+def _left_s(phase: Phase, current: PhaseStatus, now: datetime) -> float:
+    """Seconds of the hold that are left; all of it while the clock has not started."""
+    if current.started_at is None:
+        return phase.hold_s
+    return max(0.0, phase.hold_s - max(0.0, (now - current.started_at).total_seconds()))
+
+
+def _to_go(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> str:
+    """The least time the holds still take."""
+    if spec is None or status.run is None or status.run.skip_to_end:
+        return ""
+    place = _place(status, spec.phases)
+    if place is None or place >= len(spec.phases):
+        return ""
+    left_s = sum(phase.hold_s for phase in spec.phases[place + 1 :])
+    if place >= 0 and status.phase is not None:
+        left_s += _left_s(spec.phases[place], status.phase, now)
+    return f"at least {span_text(left_s)} to go" if left_s else ""
+
+
+def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> CheckRow:
+    bound = _bound(check.id, spec)
+    units = {metric.name: metric.unit for metric in spec.metrics} if spec else {}
+    return CheckRow(
+        kind=check.kind,
+        metric=check.metric,
+        value=value_text(check.value, units.get(check.metric, "")),
+        bound=check.bound,
+        verdict=check.verdict,
+        samples=_samples(check, bound),
+        age=age(check.measured_at, now) if check.measured_at else "",
+        note="; ".join(filter(None, [_passing(check, bound, now), check.detail])),
+    )
+
+
+def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
+    """The guard or gate behind an id such as guard/0 or gate/1/0."""
+    if spec is None:
+        return None
+    try:
+        match check_id.split("/"):
+            case ["guard", index]:
+                return spec.guards[int(index)]
+            case ["gate", phase, index]:
+                return spec.phases[int(phase)].gates[int(index)]
+            case _:
+                return None
+    except (ValueError, IndexError):  # the spec has changed since
+        return None
+
+
+def _samples(check: CheckStatus, bound: Bound | None) -> str:
+    text = count_text(check.samples)
+    if bound is None or bound.min_samples is None or check.verdict is not Verdict.UNDECIDED:
+        return text
+    return f"{check.samples or 0:,.0f} of {bound.min_samples:,} samples"
+
+
+def _passing(check: CheckStatus, bound: Bound | None, now: datetime) -> str:
+    """How far a gate is that must pass for some time."""
+    if not isinstance(bound, Gate) or not bound.for_s or check.passing_since is None:
+        return ""
+    passed_s = min(bound.for_s, max(0.0, (now - check.passing_since).total_seconds()))
+    return f"passing for {span_text(passed_s)} of {span_text(bound.for_s)}"
+
+
+def _history(status: RolloutStatus) -> tuple[HistoryRow, ...]:
+    """The last entries of the run that is on, or of the last one."""
+    source = status.run or status.last_run
+    entries = source.history if source else ()
+    return tuple(HistoryRow(e.at, e.reason or e.what, e.message) for e in entries[-HISTORY_SHOWN:])

@@ -1,0 +1,3 @@
+module tidegate.io/sandbox/app
+
+go 1.24

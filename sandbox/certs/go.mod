@@ -1,0 +1,3 @@
+module tidegate.io/sandbox/certs
+
+go 1.24

@@ -1,0 +1,3 @@
+module tidegate.io/sandbox/load
+
+go 1.24

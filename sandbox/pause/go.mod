@@ -1,0 +1,3 @@
+module tidegate.io/sandbox/pause
+
+go 1.24

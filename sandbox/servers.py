@@ -1,0 +1,144 @@
+"""The servers of one sandbox: started, watched, stopped and started again by their owner."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from sandbox import processes, state
+from sandbox.errors import SandboxError
+from sandbox.paths import Layout
+from sandbox.processes import ProcessId
+from sandbox.progress import say
+from sandbox.state import ServerRecord, State
+
+_PORT_TRIES = 3
+_POLL_S = 0.03
+
+
+@dataclass(frozen=True)
+class ServerSpec:
+    """How to start one server and how to tell that it is ready."""
+
+    name: str
+    command: tuple[str, ...]
+    ready: Callable[[], bool]
+    ports: Mapping[str, int] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float = 60
+    grace_s: float = 5
+
+
+class Servers:
+    """Owns the processes. Use it from the main thread only: children die with the thread that made them."""
+
+    def __init__(self, layout: Layout, record: State) -> None:
+        self.layout = layout
+        self.record = record
+        self._specs: dict[str, ServerSpec] = {}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def save(self) -> None:
+        """Write the record down."""
+        state.write(self.layout.state_file, self.record)
+
+    def start(self, make: Callable[[], ServerSpec]) -> ServerSpec:
+        """Start a server and wait until it is ready; `make` chooses its ports, again if one was taken."""
+        spec = self.launch(make())
+        for _ in range(_PORT_TRIES - 1):
+            try:
+                self.await_ready(spec.name)
+            except SandboxError as error:
+                if "address already in use" not in str(error):
+                    raise
+                say(f"{spec.name}: a port was taken meanwhile, choosing again")
+                spec = self.launch(make())
+            else:
+                return spec
+        self.await_ready(spec.name)
+        return spec
+
+    def launch(self, spec: ServerSpec) -> ServerSpec:
+        """Start a server without waiting for it."""
+        log = self.layout.logs / f"{spec.name}.log"
+        child = processes.spawn(spec.command, log, {**os.environ, **spec.env})
+        identity = processes.identify(child.pid) or ProcessId(child.pid, 0)
+        self._specs[spec.name], self._children[spec.name] = spec, child
+        self.record.servers[spec.name] = ServerRecord(
+            identity, list(spec.command), dict(spec.ports), str(log)
+        )
+        self.save()
+        return spec
+
+    def await_ready(self, name: str) -> None:
+        """Return when the server is ready; SandboxError with its command and log when it will not be."""
+        spec, child = self._specs[name], self._children[name]
+        end = time.monotonic() + spec.deadline_s
+        while not spec.ready():
+            if child.poll() is not None:
+                self.reap()
+                raise SandboxError(
+                    self._complaint(name, f"exited with {child.returncode} while starting")
+                )
+            if time.monotonic() > end:
+                raise SandboxError(self._complaint(name, f"not ready within {spec.deadline_s:g} s"))
+            time.sleep(_POLL_S)
+
+    def _complaint(self, name: str, what: str) -> str:
+        record = self.record.servers[name]
+        last = processes.tail(Path(record.log))
+        return f"{name}: {what}\n  command: {' '.join(record.command)}\n  log: {record.log}, which ends with:\n{last}"
+
+    def running(self, name: str) -> bool:
+        """Tell whether the server's process is there."""
+        child = self._children.get(name)
+        return child is not None and child.poll() is None
+
+    def stop(self, name: str) -> None:
+        """Stop one server; fine when it does not run."""
+        if name not in self._specs:
+            known = ", ".join(sorted(self._specs))
+            raise SandboxError(f"no server {name}; there are: {known}")
+        child, record = self._children[name], self.record.servers[name]
+        if child.poll() is None:
+            processes.stop(record.process, self._specs[name].grace_s)
+            child.wait(10)
+        self.record.servers[name] = replace(record, state="stopped", exit_code=child.returncode)
+        self.save()
+
+    def restart(self, name: str) -> None:
+        """Start a stopped server as it was: same command, same ports, same data."""
+        if self.running(name):
+            return
+        if name not in self._specs:
+            self.stop(name)
+        self.launch(self._specs[name])
+        self.await_ready(name)
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to one server."""
+        record = self.record.servers.get(name)
+        if record is None or not processes.send_signal(record.process, number):
+            raise SandboxError(f"{name} does not run")
+
+    def reap(self) -> list[str]:
+        """Note down servers that ended by themselves; return their names."""
+        ended = []
+        for name, child in self._children.items():
+            record = self.record.servers[name]
+            if record.state == "running" and child.poll() is not None:
+                self.record.servers[name] = replace(
+                    record, state="exited", exit_code=child.returncode
+                )
+                ended.append(name)
+        if ended:
+            self.save()
+        return ended
+
+    def stop_all(self) -> None:
+        """Stop what runs, the last started first."""
+        for name in reversed(list(self._specs)):
+            if self.running(name):
+                self.stop(name)

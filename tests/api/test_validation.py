@@ -1,0 +1,136 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.api.samples import SPEC, changed, parsed
+from tidegate.api.support import NOT_BUILT, unsupported
+from tidegate.api.validation import problems
+
+COMPARE = {"to": "stable", "maxIncreasePercent": 10}
+
+WRONG = [
+    (
+        ("guards.0.metric", "errors"),
+        "spec.guards[0].metric",
+        "no metric is named 'errors'; defined",
+    ),
+    (("phases.0.gates.0.metric", "x"), "spec.phases[0].gates[0].metric", "are error-rate, latency"),
+    (("metrics", []), "spec.guards[0].metric", "spec.metrics is empty"),
+    (("metrics.0.template", "istio-errors"), "spec.metrics[0].template", "there are envoy-error-"),
+    (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency and istio-"),
+    (("metrics.0.query", "up"), "spec.metrics[0]", "set exactly one of template"),
+    (("metrics.0.template", None), "spec.metrics[0]", "set exactly one of template"),
+    (("metrics.0.window", "500ms"), "spec.metrics[0].window", "at least 1s"),
+    (("metrics.1.name", "error-rate"), "spec.metrics[1].name", "'error-rate' is already taken"),
+    (("guards.0.interval", "0s"), "spec.guards[0].interval", "at least 1s"),
+    (("guards.0.max", None), "spec.guards[0]", "at least one of min, max and compare"),
+    (("guards.0.min", 1), "spec.guards[0].min", "must not be more than max"),
+    (("guards.0.breaches", 2), "spec.guards[0].breaches", "must not be more than of"),
+    (("phases.1.name", "canary-10"), "spec.phases[1].name", "'canary-10' is already taken"),
+    (("template", None), "spec", "exactly one of template and workloadRef"),
+    (("template.metadata", None), "spec.template.metadata.labels", "must match spec.selector"),
+    (("template.metadata.labels", ["app"]), "spec.template.metadata.labels", "must match"),
+    (("selector.matchLabels", {}), "spec.selector", "at least one label"),
+    (
+        ("selector.matchExpressions", [{"key": "app", "operator": "In"}]),
+        "spec.selector.matchExpressions[0]",
+        "need at least one value",
+    ),
+    (
+        ("selector.matchExpressions", [{"key": "app", "operator": "DoesNotExist"}]),
+        "spec.template.metadata.labels",
+        "must match",
+    ),
+    (("traffic", None), "spec.traffic", "is required"),
+    (("traffic.istio", None), "spec.traffic", "exactly one of istio"),
+    (("traffic.service", {"active": "web"}), "spec.traffic", "exactly one of istio"),
+    (
+        ("traffic.istio.services", {"stable": "a", "canary": "b"}),
+        "spec.traffic.istio",
+        "exactly one of destinationRule",
+    ),
+    (
+        ("traffic.istio.destinationRule.canarySubset", "stable"),
+        "spec.traffic.istio.destinationRule.canarySubset",
+        "two different subsets",
+    ),
+    (("drain", {"min": "1h"}), "spec.drain.min", "must not be longer than max"),
+]
+
+
+@pytest.mark.parametrize(
+    ("change", "path", "words"), WRONG, ids=[f"{case[0][0]}: {case[2]}" for case in WRONG]
+)
+def test_what_does_not_hold_together_is_named(change, path, words):
+    found = problems(parsed(changed(change)))
+    assert any(problem.path == path and words in problem.message for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("operator", "values", "selects"),
+    [
+        ("In", ["web", "api"], True),
+        ("In", ["api"], False),
+        ("NotIn", ["api"], True),
+        ("NotIn", ["web"], False),
+        ("Exists", [], True),
+        ("DoesNotExist", [], False),
+    ],
+)
+def test_expressions_of_the_selector_must_match_the_template(operator, values, selects):
+    expression = {"key": "app", "operator": operator, "values": values}
+    found = problems(parsed(changed(("selector.matchExpressions", [expression]))))
+    assert (found == ()) is selects
+
+
+def test_a_good_spec_has_no_problems():
+    assert problems(parsed(SPEC)) == ()
+    assert unsupported(parsed(SPEC)) == ()
+
+
+NOT_YET = [
+    (("workloadRef", {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}),) * 2,
+    (("mode", "observe"),) * 2,
+    (("traffic.service", {"active": "web"}),) * 2,
+    (
+        (
+            "traffic.gatewayApi",
+            {"httpRoutes": [{"name": "web"}], "services": {"stable": "a", "canary": "b"}},
+        ),
+    )
+    * 2,
+    (
+        ("traffic.istio.virtualServices.0.tlsRoutes", [{"port": 443}]),
+        ("traffic.istio.virtualServices[0].tlsRoutes", None),
+    ),
+    (
+        ("traffic.istio.virtualServices.0.tcpRoutes", [{"port": 443}]),
+        ("traffic.istio.virtualServices[0].tcpRoutes", None),
+    ),
+    (("guards.0.compare", COMPARE), ("guards[0].compare", None)),
+    (("guards.0.severity", "critical"), ("guards[0].severity", None)),
+    (("phases.0.gates.0.compare", COMPARE), ("phases[0].gates[0].compare", None)),
+    (("phases.1.guards", [{"metric": "error-rate", "max": 1}]), ("phases[1].guards", None)),
+    (("phases.1.match", [{"headers": {"x-a": {"exact": "b"}}}]), ("phases[1].match", None)),
+    (("phases.1.approval", {}), ("phases[1].approval", None)),
+    (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
+    (("bake", {"duration": "1h"}),) * 2,
+]
+
+
+@pytest.mark.parametrize(("change", "place"), NOT_YET, ids=[case[1][0] for case in NOT_YET])
+def test_a_field_that_is_not_built_is_named_with_its_path(change, place):
+    found = unsupported(parsed(changed(change)))
+    assert [problem.path for problem in found] == [f"spec.{place[0]}"]
+    assert "not built yet" in found[0].message
+
+
+def test_every_line_of_the_table_of_unbuilt_things_is_tried():
+    tried = {"spec." + place[0].replace("[0]", "[]").replace("[1]", "[]") for _, place in NOT_YET}
+    assert tried == set(NOT_BUILT)
+
+
+@given(st.lists(st.sampled_from([case[0] for case in WRONG]), max_size=4))
+def test_problems_are_found_in_any_mixture_without_failing(changes):
+    ordered = sorted(changes, key=lambda change: change[0].count("."), reverse=True)
+    assert isinstance(problems(parsed(changed(*ordered))), tuple)

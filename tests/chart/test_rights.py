@@ -1,0 +1,85 @@
+"""Who may do what: the operator as little as it can, people as much as their role says."""
+
+from tests.chart.rendering import NAMESPACE, RELEASE, kinds, pick, render, rights
+from tests.house.tree import ROOT
+
+GRANTED = {
+    ("tidegate.io", "rollouts"): "get list watch",
+    ("tidegate.io", "rollouts/status"): "patch update",
+    ("tidegate.io", "rolloutruns"): "get list create patch",
+    ("tidegate.io", "rolloutruns/status"): "patch",
+    ("tidegate.io", "rolloutactions"): "get list watch",
+    ("tidegate.io", "rolloutactions/status"): "patch",
+    ("apps", "replicasets"): "get list watch create patch delete",
+    ("", "services"): "get list watch patch",
+    ("networking.istio.io", "virtualservices"): "get list watch patch",
+    ("networking.istio.io", "destinationrules"): "get list watch create patch",
+    ("events.k8s.io", "events"): "create patch",
+}
+EXPECTED = {(*key, verb) for key, verbs in GRANTED.items() for verb in verbs.split()}
+SUBJECT = {"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}
+
+
+def test_the_operator_has_these_rights_and_no_other():
+    assert set(rights(pick(render(), "ClusterRole"))) == EXPECTED
+
+
+def test_the_operator_sees_no_secret_and_starts_no_pod_by_itself():
+    resources = {resource for _, resource, _ in rights(pick(render(), "ClusterRole"))}
+    assert not {"secrets", "configmaps", "pods", "pods/exec", "*"} & resources
+
+
+def test_no_role_has_a_wildcard_or_lifts_itself():
+    for it in render():
+        if it["kind"] == "ClusterRole":
+            assert not {"*", "escalate", "bind", "impersonate"} & {
+                word for right in rights(it) for word in right
+            }
+
+
+def test_with_namespaces_named_rights_end_at_their_border():
+    objects = render({"watchNamespaces": ["shop", "pay"], "rbac": {"userRoles": False}})
+    assert not {"ClusterRole", "ClusterRoleBinding"} & kinds(objects)
+    roles = [it for it in objects if it["kind"] == "Role"]
+    assert [it["metadata"]["namespace"] for it in roles] == ["shop", "pay"]
+    assert all(set(rights(it)) == EXPECTED for it in roles)
+    bindings = [it for it in objects if it["kind"] == "RoleBinding"]
+    assert [it["metadata"]["namespace"] for it in bindings] == ["shop", "pay"]
+    assert all(it["subjects"] == [SUBJECT] for it in bindings)
+
+
+def test_the_binding_names_the_operators_account():
+    assert pick(render(), "ClusterRoleBinding")["subjects"] == [SUBJECT]
+    own = render({"serviceAccount": {"create": False, "name": "given"}})
+    assert pick(own, "ClusterRoleBinding")["subjects"] == [SUBJECT | {"name": "given"}]
+    assert "ServiceAccount" not in kinds(own)
+
+
+def test_viewers_only_look():
+    role = pick(render(), "ClusterRole", f"{RELEASE}-view")
+    assert {verb for _, _, verb in rights(role)} == {"get", "list", "watch"}
+    assert role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+
+
+def test_editors_write_what_they_want_and_never_what_happened():
+    role = pick(render(), "ClusterRole", f"{RELEASE}-edit")
+    assert not {resource for _, resource, _ in rights(role) if resource.endswith("/status")}
+    assert ("tidegate.io", "rollouts/abort", "update") in set(rights(role))
+    labels = role["metadata"]["labels"]
+    assert "rbac.authorization.k8s.io/aggregate-to-view" not in labels
+    assert labels["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+
+
+def test_roles_can_be_left_to_the_administrator():
+    off = {"rbac": {"create": False, "userRoles": False}}
+    assert not {it for it in kinds(render(off)) if "Role" in it}
+
+
+def test_the_documentation_lists_the_same_rights():
+    told = {
+        (group.replace("core", ""), resource): set(verbs.split(", "))
+        for line in (ROOT / "docs/reference/rights.md").read_text().splitlines()
+        if line.count(" | ") == 3 and not line.startswith(("| API", "| ---"))
+        for group, resource, verbs, _ in [line.strip("| ").split(" | ")]
+    }
+    assert told == {key: set(verbs.split()) for key, verbs in GRANTED.items()}
