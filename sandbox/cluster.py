@@ -26,7 +26,7 @@ class Cluster:
         raise NotImplementedError
 
     def endpoint(self, name: str) -> str:
-        """Return a URL by name (prometheus, gateway, …); SandboxError when this cluster has none."""
+        """Return a URL by name (prometheus, gateway, …); SandboxError when there is none."""
         raise NotImplementedError
 
     def down(self) -> None:
@@ -73,7 +73,10 @@ class Cluster:
         user: str = "admin",
         timeout_s: float = _KUBECTL_TIMEOUT_S,
     ) -> str:
-        """Run kubectl and return what it prints; SandboxError with its words when it fails and `check` is set."""
+        """Run kubectl and return what it prints.
+
+        SandboxError with its words when it fails and `check` is set.
+        """
         command = [
             str(self.kubectl_path),
             "--kubeconfig",

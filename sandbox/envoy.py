@@ -11,11 +11,13 @@ from sandbox.ports import free_port
 from sandbox.servers import ServerSpec
 
 _PROTOCOL_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
-# Tags turn Envoy's dotted names into one metric with labels: without them each cluster is a metric of its own.
+# Tags turn Envoy's dotted names into one metric with labels: without them each cluster is a
+# metric of its own.
 _STATS_TAGS = [
     {"tag_name": "cluster_name", "regex": r"^cluster\.((.+?);?\.)(?:external\.)?upstream_"},
     {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
-    # A class counter keeps a name of its own (…_rq_xx), or a sum over …_rq would count every request twice.
+    # A class counter keeps a name of its own (…_rq_xx): else a sum over …_rq would count each
+    # request twice.
     {"tag_name": "response_code_class", "regex": r"_rq_((\d))xx$"},
     {"tag_name": "http_conn_manager_prefix", "regex": r"^http\.((.+?);?\.)downstream_"},
 ]

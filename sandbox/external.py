@@ -1,8 +1,9 @@
 """Clusters that are not ours: kind (with Docker), or the user's own by KUBECONFIG.
 
-CLUSTER=kind makes a kind cluster with Istio's definitions in it, no more: no istiod, gateway or Prometheus.
-CLUSTER=KUBECONFIG, or CLUSTER=/path/to/kubeconfig, takes what is there and changes nothing. For both the user
-says where Prometheus and the gateway are: TIDEGATE_PROMETHEUS_URL and GATEWAY_URL.
+CLUSTER=kind makes a kind cluster with Istio's definitions in it, no more: no istiod, gateway or
+Prometheus. CLUSTER=KUBECONFIG, or CLUSTER=/path/to/kubeconfig, takes what is there and changes
+nothing. For both the user says where Prometheus and the gateway are: TIDEGATE_PROMETHEUS_URL and
+GATEWAY_URL.
 """
 
 import json
@@ -78,7 +79,7 @@ def _kind(*arguments: str) -> None:
 
 
 def find(choice: str, name: str) -> OwnCluster:
-    """Return the cluster that CLUSTER names, whether it is up or not; SandboxError when it cannot be."""
+    """Return the cluster that CLUSTER names, up or not; SandboxError when it cannot be."""
     if choice == "kind":
         return KindCluster(Layout.of(name).root / "kind.kubeconfig", f"tidegate-{name}")
     config = os.environ.get("KUBECONFIG", "") if choice == "KUBECONFIG" else choice
@@ -109,7 +110,8 @@ def up(choice: str, name: str) -> OwnCluster:
             )
         found.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": istio_crds.ensure()}))
         say(
-            "kind is up with Istio's definitions; istiod, a gateway and Prometheus are for you to install"
+            "kind is up with Istio's definitions;"
+            " istiod, a gateway and Prometheus are for you to install"
         )
     found.kubectl("version", timeout_s=30)
     return found

@@ -36,7 +36,7 @@ def prepare(level: Level) -> None:
 
 @dataclass(frozen=True)
 class Sandbox(Cluster):
-    """A running sandbox. Every property reads the record afresh, so it is true after restarts too."""
+    """A running sandbox. Properties read the record afresh: they are true after restarts too."""
 
     name: str = "default"
 
@@ -49,9 +49,10 @@ class Sandbox(Cluster):
         owner_pid: int | None = None,
         progress: bool = True,
     ) -> Self:
-        """Start a sandbox and return when all of it is ready; the one of this name and level may be up already.
+        """Start a sandbox and return when all of it is ready; it may be up already.
 
-        With `owner_pid` it stops by itself when that process is gone. SandboxError says which server failed.
+        With `owner_pid` it stops by itself when that process is gone. SandboxError says which
+        server failed, and its last words.
         """
         layout = Layout.of(name)
         running = state.read(layout.state_file)
@@ -80,7 +81,7 @@ class Sandbox(Cluster):
         return found
 
     def endpoint(self, name: str) -> str:
-        """Return a URL or file by name: api, kubeconfig, kubectl, gateway, envoy_admin, prometheus, …"""
+        """Return a URL or file: api, kubeconfig, kubectl, gateway, envoy_admin, prometheus."""
         found = self.state()
         if name not in found.endpoints:
             raise SandboxError(
@@ -114,7 +115,7 @@ class Sandbox(Cluster):
 
     @property
     def audit_log(self) -> Path:
-        """The API server's audit log: a JSON object a line, everybody's writes and people's reads."""
+        """The audit log: a JSON object a line; everybody's writes, people's reads."""
         return self.layout.audit_log
 
     def environment(self) -> dict[str, str]:
@@ -144,10 +145,10 @@ class Sandbox(Cluster):
         self._request({"do": "signal", "server": server, "signal": str(int(number))})
 
     def load_image(self, tar: Path) -> str:
-        """Import an image (a docker-archive or OCI tar) for pods with `imagePullPolicy: Never` (level traffic)."""
+        """Import an image tar, for pods with `imagePullPolicy: Never` (level traffic)."""
         if self.state().level != "traffic":
             raise SandboxError("images are of use at level traffic only")
-        return images.load(self.layout.root / "containerd" / "containerd.sock", tar)
+        return images.load(self.layout.containerd_socket, tar)
 
     def _request(self, request: dict[str, str]) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -171,7 +172,11 @@ class Sandbox(Cluster):
             supervisor = found.supervisor
             if not holds_within(lambda: not processes.is_alive(supervisor), STOP_DEADLINE_S):
                 raise SandboxError(
-                    f"the supervisor did not stop in {STOP_DEADLINE_S} s: see {layout.supervisor_log}"
+                    f"the supervisor did not stop in {STOP_DEADLINE_S} s:"
+                    f" see {layout.supervisor_log}"
                 )
         with sole_owner(layout):
             leftovers.clear(layout)
+            found = state.read(layout.state_file)
+            if found is not None and found.supervisor is not None:
+                state.write(layout.state_file, state.ended(found))

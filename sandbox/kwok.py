@@ -1,9 +1,9 @@
 """Simulated nodes and pods: ready after a delay, or never, or crashing, as each pod asks.
 
-A pod asks by label or annotation: `sandbox.tidegate.io/ready: never | crash`, and how long it takes by
-the annotation `sandbox.tidegate.io/ready-delay: 5s` (a Go duration; without it half a second). Changing
-either later counts too: a pod turned to `never` loses its readiness, and gets it back afterwards. Pods of
-Jobs complete after a second; with `crash` they fail.
+A pod asks by label or annotation: `sandbox.tidegate.io/ready: never | crash`, and how long it takes
+by the annotation `sandbox.tidegate.io/ready-delay: 5s` (a Go duration; without it half a second).
+Changing either later counts too: a pod turned to `never` loses its readiness, and gets it back
+afterwards. Pods of Jobs complete after a second; with `crash` they fail.
 """
 
 import json
@@ -31,7 +31,9 @@ conditions:
 - {type: Ready, status: "READY", lastTransitionTime: {{ $now | Quote }}}
 - {type: ContainersReady, status: "READY", lastTransitionTime: {{ $now | Quote }}}
 hostIP: {{ NodeIPWith .spec.nodeName | Quote }}
-podIP: {{ PodIPWith .spec.nodeName ( or .spec.hostNetwork false ) ( or .metadata.uid "" ) ( or .metadata.name "" ) ( or .metadata.namespace "" ) | Quote }}
+{{ $pod := .metadata }}
+{{ $host := or .spec.hostNetwork false }}
+podIP: {{ PodIPWith .spec.nodeName $host $pod.uid $pod.name $pod.namespace | Quote }}
 startTime: {{ or .status.startTime $now | Quote }}
 phase: PHASE
 containerStatuses:
@@ -46,7 +48,10 @@ containerStatuses:
 {{ end }}
 """
 _RUNNING = "state: {running: {startedAt: {{ $now | Quote }}}}"
-_ENDED = "{terminated: {exitCode: CODE, reason: REASON, startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}"
+_ENDED = (
+    "{terminated: {exitCode: CODE, reason: REASON,"
+    " startedAt: {{ $now | Quote }}, finishedAt: {{ $now | Quote }}}}"
+)
 _CRASHED = _ENDED.replace("CODE", "1").replace("REASON", "Error")
 _BACK_OFF = (
     'state: {waiting: {reason: CrashLoopBackOff, message: "back-off restarting failed container"}}'
@@ -175,7 +180,12 @@ _NODE_STATUS = """
 {{ $now := Now }}
 conditions:
 {{ range NodeConditions }}
-- {type: {{ .type | Quote }}, status: {{ .status | Quote }}, reason: {{ .reason | Quote }}, message: {{ .message | Quote }}, lastHeartbeatTime: {{ $now | Quote }}, lastTransitionTime: {{ $now | Quote }}}
+- type: {{ .type | Quote }}
+  status: {{ .status | Quote }}
+  reason: {{ .reason | Quote }}
+  message: {{ .message | Quote }}
+  lastHeartbeatTime: {{ $now | Quote }}
+  lastTransitionTime: {{ $now | Quote }}
 {{ end }}
 addresses:
 - {type: InternalIP, address: {{ NodeIP | Quote }}}
@@ -200,7 +210,7 @@ def _node_stage() -> Object:
 
 
 def node(name: str, *, tainted: bool) -> Object:
-    """Return a simulated node; tainted where a real one exists, so that real pods keep away from it."""
+    """Return a simulated node; tainted where a real one exists, so that real pods keep away."""
     return {
         "apiVersion": "v1",
         "kind": "Node",

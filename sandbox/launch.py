@@ -1,18 +1,21 @@
 """Starting a detached supervisor and following it until the sandbox is ready."""
 
-import os
 import subprocess
 import sys
 import time
 
 from sandbox import processes, state
 from sandbox.errors import SandboxError
-from sandbox.paths import SOURCE, Layout
+from sandbox.paths import Layout, python_environment
 from sandbox.processes import ProcessId
 from sandbox.state import Level
 
 START_DEADLINE_S = 300
 _POLL_S = 0.05
+
+# Supervisors this process started: kept, so that they are not taken for forgotten children, and
+# reaped when they have ended.
+_started: list["subprocess.Popen[bytes]"] = []
 
 
 class Launch:
@@ -26,9 +29,6 @@ class Launch:
         )
         owner = [] if owner_pid is None else [f"--owner-pid={owner_pid}"]
         wanted = [f"--level={level}", f"--name={layout.name}", *owner]
-        search = os.pathsep.join(
-            filter(None, [str(SOURCE.parent), os.environ.get("PYTHONPATH", "")])
-        )
         with layout.supervisor_log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "sandbox", "up", "--foreground", *wanted],
@@ -36,27 +36,32 @@ class Launch:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                env={**os.environ, "PYTHONPATH": search, "CLUSTER": ""},
+                env={**python_environment(), "CLUSTER": ""},
             )
 
+        _started[:] = [child for child in _started if child.poll() is None]
+        _started.append(self._process)
+
     def follow(self, *, progress: bool) -> None:
-        """Pass its progress on until the sandbox is ready; take it down when that fails or is interrupted."""
+        """Pass its progress on until the sandbox is ready; take it down when that fails."""
         identity = processes.identify(self._process.pid)
         end = time.monotonic() + START_DEADLINE_S
         try:
             while not self._ready(identity):
                 self._relay(progress=progress)
-                if self._process.poll() is not None:
-                    raise SandboxError(self._why())
-                if time.monotonic() > end:
-                    raise SandboxError(
-                        f"not ready in {START_DEADLINE_S} s: see {self._layout.supervisor_log}"
-                    )
+                self._check(end)
                 time.sleep(_POLL_S)
         except BaseException:
             self._process.terminate()
             raise
         self._relay(progress=progress)
+
+    def _check(self, end: float) -> None:
+        if self._process.poll() is not None:
+            raise SandboxError(self._why())
+        if time.monotonic() > end:
+            log = self._layout.supervisor_log
+            raise SandboxError(f"not ready in {START_DEADLINE_S} s: see {log}")
 
     def _ready(self, identity: ProcessId | None) -> bool:
         found = state.read(self._layout.state_file)

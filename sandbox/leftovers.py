@@ -1,4 +1,4 @@
-"""What containers and killed supervisors leave on a machine: found by the state folder alone, then cleared."""
+"""What containers and killed supervisors leave behind: found by the state folder, then cleared."""
 
 import ctypes
 import ipaddress
@@ -45,7 +45,7 @@ def _stop_servers(found: State) -> None:
 
 def _stop_shims(layout: Layout) -> None:
     """A containerd shim outlives containerd; its command line names our socket."""
-    socket = str(layout.root / "containerd" / "containerd.sock")
+    socket = str(layout.containerd_socket)
     for pid in processes.all_pids():
         identity = processes.identify(pid)
         arguments = processes.command_line(pid)

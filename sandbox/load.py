@@ -9,6 +9,7 @@ from typing import Self
 
 from sandbox import binaries
 from sandbox.errors import SandboxError
+from sandbox.waiting import wait_until
 
 _END_DEADLINE_S = 30
 
@@ -137,6 +138,10 @@ class Load:
     def records(self) -> list[Record]:
         """Return every request recorded so far (written down within 0.1 s)."""
         return read_records(self.file)[0]
+
+    def await_records(self, count: int, deadline_s: float) -> None:
+        """Return when that many requests have been recorded."""
+        wait_until(lambda: len(self.records()) >= count, deadline_s, f"{count} requests recorded")
 
     def __enter__(self) -> Self:
         return self.start()

@@ -38,14 +38,15 @@ def missing_packages() -> list[str]:
 
 
 def traffic_missing() -> list[str]:
-    """Return, in plain words, what keeps this machine from running the level traffic; empty when nothing."""
+    """Return in plain words what keeps this machine from the level traffic; empty: nothing."""
     if sys.platform != "linux":
         return ["it needs Linux"]
     lacking = [] if os.geteuid() == 0 else ["it needs root, for containers and their network"]
     packages = missing_packages()
     if packages:
         lacking.append(
-            f"packages missing: {' '.join(packages)} (on Debian or Ubuntu: python -m sandbox install)"
+            f"packages missing: {' '.join(packages)}"
+            " (on Debian or Ubuntu: python -m sandbox install)"
         )
     return lacking
 
@@ -74,7 +75,8 @@ def install() -> None:
         raise SandboxError(f"no apt-get here: install these yourself: {' '.join(packages)}")
     if os.geteuid() != 0:
         raise SandboxError(
-            f"installing needs root: sudo apt-get install --no-install-recommends {' '.join(packages)}"
+            "installing needs root: sudo apt-get install --no-install-recommends"
+            f" {' '.join(packages)}"
         )
     say(f"installing {' '.join(packages)}")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}

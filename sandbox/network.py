@@ -1,4 +1,4 @@
-"""The pod network of one sandbox: a bridge of its own, its subnet, and the way from pods to the API server."""
+"""The pod network of one sandbox: its own bridge and subnet, and the way to the API server."""
 
 import fcntl
 import ipaddress
@@ -35,7 +35,7 @@ def run(*command: str, check: bool = True) -> str:
 
 @dataclass(frozen=True)
 class PodNetwork:
-    """A bridge and its subnet; the bridge's address is where the API server and Prometheus listen."""
+    """A bridge and its subnet; API server and Prometheus listen at the bridge's address."""
 
     bridge: str
     subnet: ipaddress.IPv4Network
@@ -91,7 +91,7 @@ class PodNetwork:
         )  # fmt: skip
 
     def open_api_service(self, api_port: int) -> None:
-        """Let pods reach the API server at the address of Service `kubernetes`: there is no kube-proxy."""
+        """Let pods reach the API server by Service `kubernetes`: there is no kube-proxy."""
         run("iptables", "-w", "10", "-t", "nat", "-A", "PREROUTING", *self._api_rule(api_port))
 
     def remove(self) -> None:

@@ -6,7 +6,6 @@ import subprocess
 
 from sandbox import binaries, images
 from sandbox.api_level import http_ok
-from sandbox.kube import Api
 from sandbox.network import PATH, PodNetwork
 from sandbox.paths import Layout
 from sandbox.ports import free_ports
@@ -34,7 +33,7 @@ state = "{root}/containerd/state"
 def containerd(layout: Layout, network: PodNetwork) -> ServerSpec:
     """Return how to start containerd."""
     folder = layout.folder("containerd")
-    socket = folder / "containerd.sock"
+    socket = layout.containerd_socket
     config = folder / "config.toml"
     config.write_text(
         _CONTAINERD_CONFIG.format(
@@ -50,7 +49,7 @@ def containerd(layout: Layout, network: PodNetwork) -> ServerSpec:
     return ServerSpec("containerd", command, ready, env={"PATH": PATH}, grace_s=10)
 
 
-def kubelet(layout: Layout, network: PodNetwork, cgroup: str, api: Api) -> ServerSpec:
+def kubelet(layout: Layout, network: PodNetwork, cgroup: str) -> ServerSpec:
     """Return how to start the kubelet; it is ready when its node is."""
     port, health = free_ports(2, network.address)
     pki, config = layout.root / "pki", layout.root / "kubelet.json"
@@ -77,7 +76,7 @@ def kubelet(layout: Layout, network: PodNetwork, cgroup: str, api: Api) -> Serve
                 "enforceNodeAllocatable": [],
                 "failSwapOn": False,
                 "failCgroupV1": False,
-                "containerRuntimeEndpoint": f"unix://{layout.root / 'containerd' / 'containerd.sock'}",
+                "containerRuntimeEndpoint": f"unix://{layout.containerd_socket}",
                 "podLogsDir": str(layout.folder("pod-logs")),
                 "imageGCHighThresholdPercent": 100,
                 "evictionHard": {},

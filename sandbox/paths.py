@@ -9,8 +9,9 @@ from sandbox.errors import SandboxError
 
 SOURCE = Path(__file__).resolve().parent
 
-# A unix socket's address holds 107 bytes; the longest we put in the folder is this one.
-_LONGEST_SOCKET = "containerd/containerd.sock.ttrpc"
+# A unix socket's address holds 107 bytes; these are the longest in the folder, by level.
+_LONGEST_SOCKET = "containerd.sock.ttrpc"
+_LONGEST_TRAFFIC_SOCKET = "kubelet/pod-resources/kubelet.sock"
 _SOCKET_LIMIT_BYTES = 107
 
 
@@ -29,6 +30,12 @@ def state_root() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state") / "tidegate" / "sandbox"
 
 
+def python_environment() -> dict[str, str]:
+    """Return the environment in which another Python finds this package."""
+    search = filter(None, [str(SOURCE.parent), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(search)}
+
+
 @dataclass(frozen=True)
 class Layout:
     """The files of one sandbox."""
@@ -38,17 +45,20 @@ class Layout:
 
     @classmethod
     def of(cls, name: str) -> "Layout":
-        """Return the layout of the sandbox of this name; SandboxError when the name cannot be used."""
+        """Return the layout of the sandbox of this name; SandboxError when the name is unfit."""
         if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?", name):
             message = f"sandbox name {name!r}: use up to 32 lower-case letters, digits and dashes"
             raise SandboxError(message)
         root = state_root() / name
-        if len(os.fsencode(root / _LONGEST_SOCKET)) > _SOCKET_LIMIT_BYTES:
-            message = (
-                f"{root} is too long a path for unix sockets: set XDG_STATE_HOME to a shorter one"
-            )
+        layout = cls(name, root)
+        layout.check_socket(_LONGEST_SOCKET)
+        return layout
+
+    def check_socket(self, name: str = _LONGEST_TRAFFIC_SOCKET) -> None:
+        """Raise SandboxError when the folder's path is too long for this socket in it."""
+        if len(os.fsencode(self.root / name)) > _SOCKET_LIMIT_BYTES:
+            message = f"{self.root} is too long a path for unix sockets: set XDG_STATE_HOME"
             raise SandboxError(message)
-        return cls(name, root)
 
     @property
     def state_file(self) -> Path:
@@ -64,6 +74,11 @@ class Layout:
     def control_socket(self) -> Path:
         """Where the supervisor takes requests."""
         return self.root / "control.sock"
+
+    @property
+    def containerd_socket(self) -> Path:
+        """Where containerd listens (level traffic); its shims' command lines name it."""
+        return self.root / "containerd.sock"
 
     @property
     def logs(self) -> Path:

@@ -1,8 +1,9 @@
 """Tells Prometheus which pods to scrape: Debian's build of it cannot ask the API server itself.
 
 Watches pods and keeps a file_sd file up to date: every running pod annotated
-`prometheus.io/scrape: "true"` (with `prometheus.io/port` and `/path`), labelled with its namespace, its
-name and its revision. Runs as a server of its own: python -m sandbox.pod_targets API TOKEN CA FILE.
+`prometheus.io/scrape: "true"` (with `prometheus.io/port` and `/path`), labelled with its namespace,
+its name and its revision. Runs as a server of its own:
+python -m sandbox.pod_targets API TOKEN CA FILE.
 """
 
 import json
@@ -85,8 +86,10 @@ class PodTargets:
             self._note(pod, gone=False)
         self._write()
         version = listed["metadata"]["resourceVersion"]
-        query = f"watch=true&allowWatchBookmarks=true&timeoutSeconds={_WATCH_S}&resourceVersion={version}"
-        with self._open(f"{self._pods_url}?{query}", _SILENCE_S) as stream:
+        query = f"watch=true&allowWatchBookmarks=true&timeoutSeconds={_WATCH_S}"
+        with self._open(
+            f"{self._pods_url}?{query}&resourceVersion={version}", _SILENCE_S
+        ) as stream:
             for line in stream:
                 event = json.loads(line)
                 if event["type"] == "ERROR":

@@ -35,8 +35,8 @@ def _can_bind(host: str, port: int) -> int | None:
 def free_port(host: str = "127.0.0.1") -> int:
     """Return a TCP port nobody listens on now; the server that takes it may still lose a race.
 
-    Ports below the kernel's own range for outgoing connections come first: a stopped server must get
-    its port again, and outgoing connections never take those.
+    Ports below the kernel's own range for outgoing connections come first: a stopped server must
+    get its port again, and outgoing connections never take those.
     """
     highest = min(_ephemeral_from(), 30_000)
     for _ in range(_TRIES if highest > _LOWEST_PORT else 0):

@@ -24,7 +24,7 @@ class ProcessId:
 
 
 def start_ticks(pid: int) -> int | None:
-    """Return when the process started (clock ticks since boot); None when it is gone or a zombie."""
+    """Return when the process started (ticks since boot); None when it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -57,7 +57,7 @@ def send_signal(process: ProcessId, number: int) -> bool:
 
 
 def stop(process: ProcessId, grace_s: float) -> None:
-    """End a process: SIGTERM (after SIGCONT, should it be stopped), then SIGKILL when grace is over."""
+    """End a process: SIGTERM (and SIGCONT, should it be stopped), then SIGKILL after the grace."""
     if not send_signal(process, signal.SIGTERM):
         return
     send_signal(process, signal.SIGCONT)

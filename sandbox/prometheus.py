@@ -1,13 +1,12 @@
 """Prometheus: scrapes the gateway and every pod that asks for it, every two seconds."""
 
 import json
-import os
 import shutil
 import sys
 
 from sandbox.api_level import http_ok
 from sandbox.network import PATH
-from sandbox.paths import SOURCE, Layout
+from sandbox.paths import Layout, python_environment
 from sandbox.ports import free_port
 from sandbox.servers import ServerSpec
 
@@ -19,8 +18,7 @@ def pod_targets(layout: Layout, api_url: str) -> ServerSpec:
     file = layout.folder("prometheus-targets") / "pods.json"
     files = (layout.root / "tokens" / "prometheus", layout.root / "pki" / "ca.crt", file)
     command = (sys.executable, "-m", "sandbox.pod_targets", api_url, *map(str, files))
-    search = os.pathsep.join(filter(None, [str(SOURCE.parent), os.environ.get("PYTHONPATH", "")]))
-    return ServerSpec("pod-targets", command, file.exists, env={"PYTHONPATH": search}, grace_s=2)
+    return ServerSpec("pod-targets", command, file.exists, env=python_environment(), grace_s=2)
 
 
 def spec(layout: Layout, address: str, envoy_admin: str) -> ServerSpec:

@@ -32,7 +32,7 @@ class ServerSpec:
 
 
 class Servers:
-    """Owns the processes. Use it from the main thread only: children die with the thread that made them."""
+    """Owns the processes. For the main thread only: children die with the thread that made them."""
 
     def __init__(self, layout: Layout, record: State) -> None:
         self.layout = layout
@@ -45,7 +45,7 @@ class Servers:
         state.write(self.layout.state_file, self.record)
 
     def start(self, make: Callable[[], ServerSpec]) -> ServerSpec:
-        """Start a server and wait until it is ready; `make` chooses its ports, again if one was taken."""
+        """Start a server, wait until it is ready; `make` chooses ports, anew if one was taken."""
         spec = self.launch(make())
         for _ in range(_PORT_TRIES - 1):
             try:
@@ -73,7 +73,7 @@ class Servers:
         return spec
 
     def await_ready(self, name: str) -> None:
-        """Return when the server is ready; SandboxError with its command and log when it will not be."""
+        """Return when the server is ready; SandboxError with its command and log when it is not."""
         spec, child = self._specs[name], self._children[name]
         end = time.monotonic() + spec.deadline_s
         while not spec.ready():
@@ -88,8 +88,9 @@ class Servers:
 
     def _complaint(self, name: str, what: str) -> str:
         record = self.record.servers[name]
-        last = processes.tail(Path(record.log))
-        return f"{name}: {what}\n  command: {' '.join(record.command)}\n  log: {record.log}, which ends with:\n{last}"
+        tail = processes.tail(Path(record.log))
+        command = " ".join(record.command)
+        return f"{name}: {what}\n  command: {command}\n  log: {record.log}, its end:\n{tail}"
 
     def running(self, name: str) -> bool:
         """Tell whether the server's process is there."""

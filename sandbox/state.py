@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ class ServerRecord:
 
 @dataclass
 class State:
-    """The whole record. `endpoints` are URLs and files by name; `traces` what must be cleared by hand."""
+    """The whole record. `endpoints`: URLs and files by name; `traces`: what outlives processes."""
 
     name: str
     level: Level
@@ -46,6 +46,16 @@ class State:
     def alive(self) -> bool:
         """Tell whether its supervisor runs."""
         return self.supervisor is not None and is_alive(self.supervisor)
+
+
+def ended(record: State, error: str = "") -> State:
+    """Return the record of the same sandbox after its end, in failure if there was an error."""
+    servers = {
+        name: replace(server, state="stopped") if server.state == "running" else server
+        for name, server in record.servers.items()
+    }
+    phase: Phase = "failed" if error else "stopped"
+    return replace(record, phase=phase, error=error, supervisor=None, servers=servers, traces={})
 
 
 def _process(raw: dict[str, Any] | None) -> ProcessId | None:

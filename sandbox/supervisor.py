@@ -85,9 +85,7 @@ class Supervisor:
         self._record.phase = "stopping"
         self._servers.save()
         level.stop(self._servers)
-        self._record.phase, self._record.error = ("failed", failed) if failed else ("stopped", "")
-        self._record.supervisor = None
-        self._servers.save()
+        state.write(self._layout.state_file, state.ended(self._record, failed))
         self._layout.control_socket.unlink(missing_ok=True)
         say("stopped")
 

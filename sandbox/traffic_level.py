@@ -20,6 +20,7 @@ _GATEWAY_TRIES = 3
 def start(servers: Servers) -> None:
     """Start everything and wait until pods can run and requests can flow."""
     layout, record = servers.layout, servers.record
+    layout.check_socket()
     network = PodNetwork.create()
     cgroup = f"tidegate-{secrets.token_hex(4)}"
     record.traces = {"bridge": network.bridge, "subnet": str(network.subnet), "cgroup": cgroup}
@@ -34,10 +35,10 @@ def start(servers: Servers) -> None:
     api_level.launch_controllers(servers)
     servers.await_ready("containerd")
     say("starting the kubelet, istiod, Envoy and Prometheus")
-    servers.launch(node.kubelet(layout, network, cgroup, api))
+    servers.launch(node.kubelet(layout, network, cgroup))
     definitions = istio_crds.install(api)
     istio.create_namespace(api)
-    images.load_own(layout.root / "containerd" / "containerd.sock", layout.root)
+    images.load_own(layout.containerd_socket, layout.root)
     wait_until(
         lambda: istio_crds.established(api, definitions),
         _READY_DEADLINE_S,

@@ -21,7 +21,7 @@ def holds_within(condition: Callable[[], bool], deadline_s: float, poll_s: float
 def wait_until(
     condition: Callable[[], bool], deadline_s: float, what: str, poll_s: float = POLL_S
 ) -> None:
-    """Return when the condition holds; raise SandboxError naming `what` when it does not in time."""
+    """Return when the condition holds; SandboxError naming `what` when it does not in time."""
     if not holds_within(condition, deadline_s, poll_s):
         message = f"{what}: not within {deadline_s:g} s"
         raise SandboxError(message)

@@ -178,23 +178,29 @@ def subset_index(body: Body, name: str) -> int | None:
     return next((i for i, subset in enumerate(subsets) if subset.get("name") == name), None)
 
 
-def selected_by_subset(body: Body, name: str) -> str | None:
-    """The revision that a subset selects, or None while its labels are not ours."""
+def selected_by_subset(body: Body, name: str, pod_labels: Mapping[str, str]) -> str | None:
+    """The revision that a subset selects, or None while its labels are not ours.
+
+    Labels that every pod of the Rollout carries may stand beside ours: they change nothing.
+    """
     index = subset_index(body, name)
     if index is None:
         return None
     labels = body["spec"]["subsets"][index].get("labels") or {}
-    return labels.get(LABEL_REVISION) if set(labels) == {LABEL_REVISION} else None
+    foreign = {k for k, v in labels.items() if k != LABEL_REVISION and pod_labels.get(k) != v}
+    return None if foreign else labels.get(LABEL_REVISION)
 
 
-def subset_patch(body: Body, name: str, revision: str) -> Patch:
+def subset_patch(body: Body, name: str, revision: str, pod_labels: Mapping[str, str]) -> Patch:
     """The JSON Patch that makes a subset select exactly the pods of one revision."""
     index = subset_index(body, name)
     base = f"/spec/subsets/{index}"
+    labels = (body["spec"]["subsets"][index].get("labels") or {}) if index is not None else {}
+    kept = {k: v for k, v in labels.items() if pod_labels.get(k) == v}
     return [
         _version_test(body),
         {"op": "test", "path": f"{base}/name", "value": name},
-        {"op": "add", "path": f"{base}/labels", "value": {LABEL_REVISION: revision}},
+        {"op": "add", "path": f"{base}/labels", "value": {**kept, LABEL_REVISION: revision}},
     ]
 
 

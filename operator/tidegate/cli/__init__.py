@@ -1,1 +1,1 @@
-"""The command line, `tidegate` and `kubectl tidegate`: for people at a terminal and for pipelines."""
+"""The command line, `tidegate` and `kubectl tidegate`: for people and for pipelines."""

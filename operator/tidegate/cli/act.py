@@ -1,8 +1,9 @@
-"""`tidegate abort`, `pause`, `resume`, `promote` and `retry`: ask a Rollout, and print its answer."""
+"""`tidegate abort`, `pause`, `resume`, `promote` and `retry`: ask a Rollout, print its answer."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -12,7 +13,7 @@ from tidegate.api.limits import MAX_ACTION_REASON_CHARS
 from tidegate.cli import errors
 from tidegate.cli.options import AnswerOutput, Context, Kubeconfig, Name, Namespace
 from tidegate.views.events import generate_name
-from tidegate.views.foreign_text import clean
+from tidegate.views.foreign_text import bare, clean
 
 if TYPE_CHECKING:
     from tidegate.cli.kube import Cluster
@@ -53,6 +54,7 @@ def add_verbs(app: typer.Typer) -> None:
 def _command(verb: Verb) -> Callable[..., None]:
     def command(
         name: Name,
+        *,
         namespace: Namespace = None,
         reason: Why = "",
         revision: Revision = None,
@@ -81,10 +83,8 @@ def _command(verb: Verb) -> Callable[..., None]:
 
 def _ask(cluster: "Cluster", spec: Mapping[str, Any]) -> dict[str, Any]:
     """Create the action in the user's own name, after a look whether there is such a Rollout."""
-    try:
+    with suppress(errors.DeniedError):  # who may ask but not look must still be able to abort
         cluster.rollout(spec["rollout"])
-    except errors.DeniedError:
-        pass  # who may ask but not look must still be able to abort
     user = cluster.user_name()
     signed = dict(spec) | ({"requestedBy": user} if user else {})
     return cluster.create_action(signed, generate_name(spec["rollout"], spec["verb"]))
@@ -109,7 +109,7 @@ def _report(action: Mapping[str, Any], output: AnswerOutput) -> int:
     result = status.get("result")
     refused = result == "Refused"
     if output is AnswerOutput.JSON:
-        typer.echo(json.dumps(action, indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(bare(action), indent=2, ensure_ascii=False))
     else:
         asked = f"{action['spec']['verb']} {action['spec']['rollout']}"
         answer = f"{result}: {status.get('message', '')}" if result else _unanswered(action)

@@ -1,4 +1,4 @@
-"""What can go wrong between a person and the cluster, said in one sentence: what, why, what to do."""
+"""What can go wrong between a person and the cluster: one sentence with what, why, what to do."""
 
 from typing import ClassVar, Final
 

@@ -123,7 +123,7 @@ class Cluster:
     def _watched(self, plural: str, name: str, deadline: float | None) -> Iterator[Object]:
         """The object as it is, then its changes for as long as one watch lasts."""
         what = f"watch {plural}/{name}"
-        read_s = min(READ_S, _left_s(deadline))
+        read_s = max(1.0, min(READ_S, _left_s(deadline)))
         listed = self._list(plural, {"fieldSelector": f"metadata.name={name}"}, read_s, what)
         items = listed.get("items") or []
         if not items:
@@ -174,7 +174,7 @@ class Cluster:
             names = [item["metadata"]["name"] for item in listed.get("items") or []]
         except CommandError:
             names = []
-        there = f"there are {', '.join(names)}" if names else "there is none"
+        there = f"it has {', '.join(names)}" if names else "it has none"
         return NotFoundError(
             f"there is no Rollout {name} in namespace {self.namespace} ({there}); "
             "see all with: kubectl get rollouts.tidegate.io -A"

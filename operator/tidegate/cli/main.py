@@ -44,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("status")(status.status)
+app.command("status", help=status.HELP, short_help=status.SUMMARY)(status.status)
 act.add_verbs(app)
 
 
@@ -69,16 +69,20 @@ def operator(
     """Run the operator in this process."""
     # The operator's libraries load only here, so that the other commands start at once.
     from tidegate.controller.main import run  # noqa: PLC0415 — see above
+    from tidegate.controller.settings import SettingsError  # noqa: PLC0415 — see above
 
     if config is not None and not config.is_file():
         raise CommandError(f"--config {config} is not a file; mount it or name another one")
-    run(
-        config_path=config or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None),
-        namespaces=tuple(namespace or ()),
-        liveness_port=liveness_port,
-        log_json=log_format is LogFormat.JSON,
-        verbose=verbose,
-    )
+    try:
+        run(
+            config_path=config or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None),
+            namespaces=tuple(namespace or ()),
+            liveness_port=liveness_port,
+            log_json=log_format is LogFormat.JSON,
+            verbose=verbose,
+        )
+    except SettingsError as error:
+        raise CommandError(f"the operator cannot start: {error}") from error
 
 
 @app.command()

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from tidegate.api.status import RolloutStatus
 from tidegate.cli.options import Output
-from tidegate.views.foreign_text import clean
+from tidegate.views.foreign_text import bare, clean
 from tidegate.views.picture import Line, Tone, picture, plain
 from tidegate.views.story import one_line, story
 
@@ -47,9 +47,9 @@ def show(body: Mapping[str, Any], output: Output) -> None:
     """Print the whole Rollout once."""
     match output:
         case Output.JSON:
-            typer.echo(json.dumps(_bare(body), indent=2, ensure_ascii=False))
+            typer.echo(json.dumps(bare(body), indent=2, ensure_ascii=False))
         case Output.YAML:
-            typer.echo(yaml.safe_dump(_bare(body), sort_keys=False, allow_unicode=True), nl=False)
+            typer.echo(yaml.safe_dump(bare(body), sort_keys=False, allow_unicode=True), nl=False)
         case Output.WIDE:
             typer.echo(_WIDE.format(*_COLUMNS, "MESSAGE"))
             typer.echo(wide_row(body))
@@ -63,9 +63,9 @@ def change_line(body: Mapping[str, Any], output: Output) -> str:
     """One change in one line; equal lines are no change. YAML, which has lines, is one document."""
     match output:
         case Output.JSON:
-            return json.dumps(_bare(body), ensure_ascii=False)
+            return json.dumps(bare(body), ensure_ascii=False)
         case Output.YAML:
-            return "---\n" + yaml.safe_dump(_bare(body), sort_keys=False, allow_unicode=True)
+            return "---\n" + yaml.safe_dump(bare(body), sort_keys=False, allow_unicode=True)
         case Output.WIDE:
             return wide_row(body)
         case Output.TEXT:
@@ -124,9 +124,3 @@ def live(view: Picture) -> Iterator[Live]:
 
 def _text(line: Line) -> Text:
     return Text.assemble(*((text, _STYLES[tone]) for text, tone in line))
-
-
-def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The object without managedFields, as kubectl prints it."""
-    meta = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
-    return {**body, "metadata": meta}

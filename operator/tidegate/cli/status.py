@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,20 @@ from tidegate.views.story import UNSEEN
 if TYPE_CHECKING:
     from tidegate.cli.kube import Cluster
 
+SUMMARY: Final = "Show what a Rollout is doing, why, and what is next."
+HELP: Final = f"""{SUMMARY}
+
+With --wait the exit status is 0 only for the spec as it is now: a status of an older generation
+is waited out. With -w into a pipe every change is one plain line.
+
+\b
+Exit status:
+  0  Healthy with all its pods (without --wait: nothing has failed)
+  1  Reverted, Invalid, or a first deployment past its progressDeadline
+  2  usage, no such Rollout, or the API server could not be asked
+  3  --timeout is over and it is neither
+"""
+
 Watch = Annotated[bool, typer.Option("--watch", "-w", help="Go on showing every change.")]
 Wait = Annotated[
     bool, typer.Option("--wait", help="Return when it is Healthy, Reverted or Invalid.")
@@ -24,6 +38,7 @@ Format = Annotated[Output, typer.Option("--output", "-o", help="How to print it.
 
 def status(
     name: Name,
+    *,
     namespace: Namespace = None,
     watch: Watch = False,
     output: Format = Output.TEXT,
@@ -32,18 +47,7 @@ def status(
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Show what a Rollout is doing, why, and what is next.
-
-    With --wait the exit status is 0 only for the spec as it is now: a status of an older
-    generation is waited out. With -w into a pipe every change is one plain line.
-
-    \b
-    Exit status:
-      0  Healthy with all its pods (without --wait: nothing has failed)
-      1  Reverted, Invalid, or a first deployment past its progressDeadline
-      2  usage, no such Rollout, or the API server could not be asked
-      3  --timeout is over and it is neither
-    """
+    """Show one Rollout; HELP is what people read."""
     limit_s = duration_s(timeout, "--timeout") if wait else None
     # The Kubernetes client takes longer to load than the rest of a command.
     from tidegate.cli.kube import Place, connect  # noqa: PLC0415 — loaded only by who needs it

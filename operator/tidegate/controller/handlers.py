@@ -15,8 +15,8 @@ from tidegate.controller.operator import Operator
 
 REQUEST_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
-WATCH_S = 600.0
-WATCH_GRACE_S = 30.0
+WATCH_S = 600  # whole seconds: the API server refuses 600.0
+WATCH_GRACE_S = 30
 PAGE_OBJECTS = 500
 ERROR_DELAYS_S = (1, 2, 5, 10)
 
@@ -38,6 +38,12 @@ def configure(settings: kopf.OperatorSettings) -> None:
 def registry_for(operator: Operator) -> kopf.OperatorRegistry:
     """kopf's registry with this operator's handlers."""
     registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    def login(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        # In a pod without the client library, which costs memory; outside with it, since it
+        # knows every way to log in that a kubeconfig may ask for.
+        return kopf.login_with_service_account(**kwargs) or kopf.login_via_client(**kwargs)
 
     @kopf.on.startup(registry=registry)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:

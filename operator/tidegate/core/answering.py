@@ -18,8 +18,18 @@ from tidegate.core.revert import send_back
 from tidegate.core.scene import Scene, Step, changed
 
 
+def abort(scene: Scene) -> Step | None:
+    """Carry out a pending abort of the run that is on: it wins over everything."""
+    if scene.run is None:
+        return None
+    for action in sorted(scene.observed.actions, key=_urgency):
+        if action.verb is Verb.ABORT and not _other_revision(scene, action):
+            return _recorded(_abort(scene, action), action, scene)
+    return None
+
+
 def answer(scene: Scene) -> Step | None:
-    """Handle the most urgent pending action: an abort wins over everything."""
+    """Handle the most urgent pending action, or answer the one that was just handled."""
     if not scene.observed.actions:
         return None
     action = min(scene.observed.actions, key=_urgency)
@@ -82,6 +92,9 @@ def _abort(scene: Scene, action: Action) -> Step:
 
 
 def _pause(scene: Scene, action: Action) -> Step:
+    status = scene.status
+    if scene.run is None and scene.target in (status.stable_revision, status.reverted_revision):
+        return _refuse(scene, "no run is on; set spec.paused to keep the next one from starting")
     if scene.status.pause is not None:
         return _refuse(scene, f"already paused by {scene.status.pause.by}")
     pause = PauseStatus(

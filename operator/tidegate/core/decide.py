@@ -27,6 +27,7 @@ from tidegate.core import (
 from tidegate.core.decision import Decision, Note
 from tidegate.core.observation import Observed, Problem
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
 from tidegate.core.verdicts import bound_text, guard_breached
 
@@ -40,7 +41,7 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     scene = facts.record(Scene(rollout, status, observed, now))
     problems = _problems(scene)
     step = _first_word(scene, problems)
-    if step.effect is None and step.status.run == scene.status.run and not problems:
+    if step.effect is None and not problems and not intent_changed(scene.status, step.status):
         step = _with_draining(scene, step)
     asks, next_ask = measuring.questions(scene)
     times = [time for time in (step.wake_at, next_ask) if time is not None and time > now]
@@ -61,8 +62,10 @@ def _problems(scene: Scene) -> tuple[Problem, ...]:
 
 RULES: tuple[Callable[[Scene], Step | None], ...] = (
     promotion.commit,
-    answering.answer,
+    revert.unfinished,
+    answering.abort,
     revert.on_trouble,
+    answering.answer,
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tidegate.api.limits import MAX_DRAINING
 from tidegate.api.status import Draining, RolloutStatus
@@ -33,8 +33,11 @@ def kept(scene: Scene) -> frozenset[str | None]:
 
 def step(scene: Scene) -> Step | None:
     """Drain or clean up one revision that nothing uses; None when there is none to."""
-    if scene.routes is None:
+    routes = scene.routes
+    if routes is None:
         return None  # who uses what cannot be known
+    if scene.run is None and any(r.weight > 0 or not r.even for r in routes.weights):
+        return None  # the routes are on their way home: only there is an old revision seen idle
     in_use = kept(scene)
     leftovers = [view for view in scene.observed.revisions if view.name not in in_use]
     status = _marked(scene, [view for view in leftovers if view.replicas > 0])
@@ -77,10 +80,15 @@ def _drained(scene: Scene, view: RevisionView) -> Step | None:
         return Step(scene.status, scale, (note,))
     if scene.now - entry.since < least:
         return None
-    if not let_go(scene, Arm("", view.name), entry.since).free:
+    if not let_go(scene, Arm("", view.name), _routed_away(scene, entry)).free:
         return None
     note = Note(reasons.OLD_PODS_REMOVED, f"revision {view.name} is idle; its pods go now")
     return Step(scene.status, scale, (note,))
+
+
+def _routed_away(scene: Scene, entry: Draining) -> datetime:
+    """Since when idleness proves anything: the routes must have their last weights, too."""
+    return max(entry.since, scene.weight_since)
 
 
 def _waiting(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
@@ -91,7 +99,7 @@ def _waiting(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
     for view in leftovers:
         entry = _since(scene, view)
         if view.replicas > 0 and entry is not None:
-            gone = let_go(scene, Arm("", view.name), entry.since)
+            gone = let_go(scene, Arm("", view.name), _routed_away(scene, entry))
             times += [entry.since + least, entry.since + timedelta(seconds=drain.max_s)]
             times += [gone.until] if gone.until else []
     later = [time for time in times if time > scene.now]

@@ -33,15 +33,16 @@ def record(scene: Scene) -> Scene:
 def _traffic(
     known: TrafficStatus | None, routes: RoutesView | None, now: datetime
 ) -> TrafficStatus | None:
-    """The routes with times. While several routes disagree, no weight holds: it is always now."""
+    """The routes with times. A weight counts from when all routes have it, not the first of them."""
     if routes is None:
         return known
-    settled = all(r.even and r.weight == routes.weight for r in routes.weights)
-    same_weight = known is not None and known.weight == routes.weight and settled
+    agreed = all(route.even and route.weight == routes.weight for route in routes.weights)
+    weight = routes.weight if agreed or known is None else known.weight
+    same_weight = known is not None and known.weight == weight
     same_stable = known is not None and known.stable == routes.stable
     same_canary = known is not None and known.canary == routes.canary
     return TrafficStatus(
-        weight=routes.weight,
+        weight=weight,
         weight_since=known.weight_since if known and same_weight else now,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
@@ -86,9 +87,9 @@ def _pods_missing(scene: Scene) -> bool:
 
 def _blind(scene: Scene) -> bool:
     """Whether a guard that must watch traffic now has nothing to look at."""
-    if scene.run is None or scene.status.traffic is None or scene.status.traffic.weight == 0:
+    if scene.run is None or scene.run.stage is Stage.PREPARING:
         return False
-    if scene.run.stage is Stage.PREPARING:
+    if scene.routes is None or scene.routes.weight == 0:
         return False
     blind = (Verdict.NODATA, Verdict.ERROR)
     return any(check.kind == "guard" and check.verdict in blind for check in scene.status.checks)

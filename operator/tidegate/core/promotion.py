@@ -6,7 +6,7 @@ selects the new revision means promoted, whatever a lost status says.
 
 from __future__ import annotations
 
-from tidegate.api.status import Stage
+from tidegate.api.status import Stage, Verdict
 from tidegate.core import reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
@@ -20,6 +20,7 @@ from tidegate.core.running import (
     weight_to,
 )
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.verdicts import latest_verdict
 from tidegate.core.waiting import let_go
 
 ALL = 100
@@ -32,9 +33,23 @@ def step(scene: Scene) -> Step:
         or canary_alive(scene)
         or canary_pointed(scene)
         or canary_ready(scene)
-        or weight_to(scene, ALL)
+        or (weight_to(scene, ALL) if scene.full else None)  # nobody to send to, nobody to send
+        or _guarded(scene)
         or _stable_let_go(scene)
     )
+
+
+def _guarded(scene: Scene) -> Step | None:
+    """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
+    for check, guard in scene.guards() if scene.full else ():
+        verdict = latest_verdict(guard, scene.readings(check), scene.now)
+        if verdict is not Verdict.PASS:
+            return Step(
+                scene.status,
+                reason=reasons.WAITING_FOR_METRICS,
+                message=f"promotion waits: guard {guard.metric} is {verdict.value}",
+            )
+    return None
 
 
 def _stable_let_go(scene: Scene) -> Step:
@@ -43,6 +58,8 @@ def _stable_let_go(scene: Scene) -> Step:
     if scene.paused:
         message = "paused before the promotion; stable still has its pods"
         return Step(scene.status, reason=reasons.PAUSED, message=message)
+    if not scene.full:
+        return Step(scene.status, PointDestination("stable", run.to_revision))
     gone = let_go(scene, Arm("stable", scene.status.stable_revision), scene.weight_since)
     if gone.free:
         return Step(scene.status, PointDestination("stable", run.to_revision))

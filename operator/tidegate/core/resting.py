@@ -93,7 +93,7 @@ def _weights_home(scene: Scene) -> Step | None:
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_PODS,
-        message=f"stable has {ready} of {scene.full} pods ready; the rest of the traffic follows them",
+        message=f"stable has {ready} of {scene.full} pods ready; more traffic follows them",
     )
 
 

@@ -91,6 +91,22 @@ def send_back(scene: Scene, reason: str, message: str) -> Step:
     return Step(status, away(scene), (note,), reason, message)
 
 
+def unfinished(scene: Scene) -> Step | None:
+    """The rest of a revert's route writes: before anything else, even before it is answered.
+
+    With no run on, a canary destination that selects anything but stable has no claim to traffic.
+    """
+    routes, stable = scene.routes, scene.status.stable_revision
+    if scene.run is not None or routes is None or stable is None:
+        return None
+    if routes.stable != stable or routes.canary == stable:
+        return None
+    effect = away(scene)
+    if effect is None:
+        return None
+    return Step(scene.status, effect, reason=reasons.REVERTED, message="traffic goes to stable")
+
+
 def on_trouble(scene: Scene) -> Step | None:
     """Send the run back if a guard, a deadline or blindness says so."""
     if scene.run is None:
@@ -139,5 +155,5 @@ def _on_blindness(scene: Scene) -> Step | None:
     if scene.now - since < timedelta(seconds=blind.after_s):
         return None
     return send_back(
-        scene, reasons.METRICS_BLIND, f"no guard could be measured for {blind.after_s:g}s"
+        scene, reasons.METRICS_BLIND, f"a guard could not be measured for {blind.after_s:g}s"
     )

@@ -36,7 +36,7 @@ def _prepare(scene: Scene) -> Step:
         or _answered(scene)
         or _not_paused(scene)
         or canary_pointed(scene)
-        or _enter(scene, 0)
+        or _enter(scene, 0 if scene.full else len(scene.spec.phases))  # no pods: nothing to try
     )
 
 
@@ -66,7 +66,7 @@ def _phase_gone(scene: Scene) -> Step:
     return Step(
         scene.status,
         reason=reasons.INVALID_SPEC,
-        message=f"phase {name!r} of this run is gone from spec.phases; put it back, abort or promote",
+        message=f"phase {name!r} of this run is gone from spec; put it back, abort or promote",
     )
 
 
@@ -142,6 +142,12 @@ def weight_to(scene: Scene, weight: int) -> Step | None:
     if wrong is None:
         return None
     if wrong.weight < weight or (weight > 0 and wrong.weight == weight):  # or some route is below
+        if scene.canary is None or scene.canary.ready == 0:
+            return Step(
+                scene.status,
+                reason=reasons.WAITING_FOR_PODS,
+                message=f"weight stays at {wrong.weight}: no pod of the new revision is ready",
+            )
         if scene.paused:
             return _not_paused(scene)
         obstacle = obstacle_to_raise(scene)

@@ -1,7 +1,8 @@
-"""Text that other people and programs wrote, made fit for a line of a terminal."""
+"""What other people and programs wrote, made fit for a terminal."""
 
 import re
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 # Line breaks would break "one line a change"; escape codes could repaint the reader's terminal;
 # direction marks could show a sentence in another order than it has.
@@ -13,3 +14,9 @@ _CONTROL: Final = re.compile(
 def clean(text: str) -> str:
     """The text with every run of control characters turned into one space."""
     return _CONTROL.sub(" ", text)
+
+
+def bare(body: Mapping[str, Any]) -> dict[str, Any]:
+    """An object without managedFields, as kubectl prints it."""
+    meta = {key: value for key, value in body["metadata"].items() if key != "managedFields"}
+    return {**body, "metadata": meta}

@@ -57,6 +57,25 @@ def series(name: str, labels: Mapping[str, str]) -> str:
     return name + "{" + ",".join(f"{key}={json.dumps(text)}" for key, text in labels.items()) + "}"
 
 
+def envoy(host: str, code: str, subset: str = "canary", port: int = 80) -> str:
+    cluster = f"outbound|{port}|{subset}|{host}"
+    return series("envoy_cluster_upstream_rq", {"cluster_name": cluster, "response_code": code})
+
+
+def istio(namespace: str, revision: str, code: str, reporter: str = "source") -> str:
+    labels = {
+        "reporter": reporter,
+        "destination_workload_namespace": namespace,
+        "destination_canonical_revision": revision,
+        "response_code": code,
+    }
+    return series("istio_requests_total", labels)
+
+
+def buckets(name: str, labels: dict[str, str], counts: dict[str, float]) -> dict[str, float]:
+    return {series(name, {**labels, "le": le}): count for le, count in counts.items()}
+
+
 @contextmanager
 def exporting(exporter: Exporter) -> Iterator[None]:
     class Handler(BaseHTTPRequestHandler):

@@ -151,7 +151,7 @@ async def test_an_endless_answer_is_cut(provider, clock):
     reading = await ask_one(metrics, metric(query="up"))
     await metrics.close()
     assert reading.answer is Answer.ERROR
-    assert "longer than 8388608 bytes" in reading.detail
+    assert "longer than 4194304 bytes" in reading.detail
 
 
 async def test_too_many_series_are_not_read(metrics, provider):

@@ -301,7 +301,8 @@ async def test_configured_traffic_queries_get_the_window(provider, clock):
     assert sorted(provider.queries) == ["r[30s]", "s"]
 
 
-async def test_traffic_without_its_provider_says_so(clock):
+async def test_without_a_provider_nothing_is_counted_which_is_no_error(clock):
     metrics = PrometheusMetrics({}, TelemetryConfig(), clock)
     reading = (await metrics.traffic([arms()]))["shop", "web"]
-    assert "provider default is not configured (has: none)" in reading.error
+    assert (reading.by_revision, reading.by_subset, reading.error) == (None, None, "")
+    assert reading.at == NOON

@@ -17,9 +17,11 @@ import pytest
 from tests.adapters.prometheus.asking import WallClock, arms, ask_one, metric, subject
 from tests.adapters.prometheus.real import (
     Exporter,
+    buckets,
+    envoy,
     exporting,
+    istio,
     prometheus,
-    series,
     throughout,
     until,
 )
@@ -45,25 +47,6 @@ class Lab:
     gateway: Exporter
     frail: Exporter
     newcomer: Exporter
-
-
-def envoy(host: str, code: str, subset: str = "canary", port: int = 80) -> str:
-    cluster = f"outbound|{port}|{subset}|{host}"
-    return series("envoy_cluster_upstream_rq", {"cluster_name": cluster, "response_code": code})
-
-
-def istio(namespace: str, revision: str, code: str, reporter: str = "source") -> str:
-    labels = {
-        "reporter": reporter,
-        "destination_workload_namespace": namespace,
-        "destination_canonical_revision": revision,
-        "response_code": code,
-    }
-    return series("istio_requests_total", labels)
-
-
-def buckets(name: str, labels: dict[str, str], counts: dict[str, float]) -> dict[str, float]:
-    return {series(name, {**labels, "le": le}): count for le, count in counts.items()}
 
 
 @pytest.fixture(scope="module")
@@ -109,10 +92,12 @@ async def number(metrics: PrometheusMetrics, query: str) -> float | None:
     return (await ask_one(metrics, metric(query=query))).value
 
 
-async def watched(metrics: PrometheusMetrics, job: str = "gateway") -> None:
-    """Wait until a target has been scraped since before any window of these tests."""
-    query = f'max_over_time(up{{job="{job}"}}[5m] offset {WINDOW_S + 1}s)'
-    await until(lambda: number(metrics, query), lambda value: value == 1)
+async def watched(
+    metrics: PrometheusMetrics, job: str = "gateway", window_s: int = WINDOW_S
+) -> None:
+    """Wait until a target has been scraped since before the window."""
+    query = f'max_over_time(up{{job="{job}"}}[5m] offset {window_s + 1}s)'
+    await until(lambda: number(metrics, query), lambda value: value == 1, window_s + 20)
 
 
 async def test_the_past_of_a_proxy_is_not_the_last_minute(lab, metrics):
@@ -173,6 +158,17 @@ async def test_a_reset_counts_from_zero(lab, metrics):
     assert {150, 0} <= set(seen) <= {2, 150, 148, 0}
 
 
+async def test_a_reset_above_the_old_value_is_seen(lab, metrics):
+    await watched(metrics)
+    ask = Asker(metrics, "envoy-request-rate", subject(host="again.x"))
+    for count, told in ((5, 5), (5, 0), (100, 95)):
+        lab.gateway.set({envoy("again.x", "200"): count})
+        await until(ask, lambda reading, told=told: reading.samples == told)
+    lab.gateway.set({envoy("again.x", "200"): 7})
+    # The difference alone would say 2.
+    await throughout(ask, lambda reading: reading.samples in (95, 7, 0), WINDOW_S + 1)
+
+
 async def test_a_failed_scrape_at_the_windows_start_brings_nothing_back(lab, metrics):
     await watched(metrics, "frail")
     ask = Asker(metrics, "envoy-error-rate", subject(host="frail.x"))
@@ -193,7 +189,8 @@ async def test_a_failed_scrape_at_the_windows_start_brings_nothing_back(lab, met
 
 
 async def test_a_target_that_was_not_watched_counts_from_its_first_scrape(lab, metrics):
-    ask = Asker(metrics, "envoy-error-rate", subject(host="new.x"))
+    # So long a window that the series cannot have been there before it while this test runs.
+    ask = Asker(metrics, "envoy-error-rate", subject(host="new.x"), window_s=60)
     await watched(metrics)
     lab.newcomer.failing = False
     await until(
@@ -206,8 +203,8 @@ async def test_a_target_that_was_not_watched_counts_from_its_first_scrape(lab, m
 
 
 async def test_requests_before_the_revision_do_not_count(lab, metrics):
-    await watched(metrics)
-    host, long_s = "since.x", 60
+    host, long_s = "since.x", 20
+    await watched(metrics, window_s=long_s)
     lab.gateway.set({envoy(host, "503"): 50})
     everything = Asker(metrics, "envoy-error-rate", subject(host=host), long_s)
     await until(everything, lambda reading: reading.samples == 50)

@@ -93,7 +93,7 @@ def view_of(body: Body) -> RevisionView | None:
         return None
     status = body.get("status") or {}
     replicas = int(spec.get("replicas", 1))
-    ready = int(status.get("availableReplicas") or 0)
+    ready = int(status.get("readyReplicas") or 0)  # what Services and meshes send to
     if status.get("observedGeneration", 0) < meta.get("generation", 0):
         ready = min(ready, replicas)
     return RevisionView(

@@ -64,7 +64,7 @@ class RoutingReader:
             for ref in traffic.virtual_services
             if (weight := await self._weight(rollout, ref, routing)) is not None
         ]
-        selected = [self._selected(traffic, role, routing) for role in ("stable", "canary")]
+        selected = [self._selected(rollout, traffic, role, routing) for role in ROLES]
         if not routing.problems:
             routing.view = RoutesView(tuple(weights), selected[0], selected[1])
         return routing
@@ -154,7 +154,7 @@ class RoutingReader:
         return body
 
     def _selected(
-        self, traffic: IstioTraffic, role: Destination, routing: Routing
+        self, rollout: Rollout, traffic: IstioTraffic, role: Destination, routing: Routing
     ) -> str | None:
         body = routing.destinations.get(role)
         if body is None:
@@ -163,9 +163,10 @@ class RoutingReader:
         if ref is None:
             return istio.selected_by_service(body)
         subset = ref.stable_subset if role == "stable" else ref.canary_subset
-        return istio.selected_by_subset(body, subset)
+        return istio.selected_by_subset(body, subset, pod_labels(rollout))
 
 
+ROLES: tuple[Destination, ...] = ("stable", "canary")
 NOT_FOUND = {
     VIRTUAL_SERVICES: reasons.VIRTUAL_SERVICE_NOT_FOUND,
     DESTINATION_RULES: reasons.DESTINATION_RULE_NOT_FOUND,
@@ -176,6 +177,11 @@ FIELDS = {
     DESTINATION_RULES: "spec.traffic.istio.destinationRule",
     SERVICES: "spec.traffic.istio.services",
 }
+
+
+def pod_labels(rollout: Rollout) -> dict[str, str]:
+    """The labels that every pod of the Rollout carries, whatever its revision."""
+    return dict(rollout.spec.selector.match_labels)
 
 
 def weight_change(namespace: str, name: str, routing: Routing, weight: int) -> Change:
@@ -203,4 +209,4 @@ def destination_change(
     if ref is None:
         return Change(SERVICES, key, istio.selector_patch(body, revision))
     subset = ref.stable_subset if destination == "stable" else ref.canary_subset
-    return Change(DESTINATION_RULES, key, istio.subset_patch(body, subset, revision))
+    return Change(DESTINATION_RULES, key, istio.subset_patch(body, subset, revision, pod_labels(rollout)))

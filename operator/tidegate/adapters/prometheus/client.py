@@ -16,7 +16,7 @@ from tidegate.adapters.prometheus.answers import Failure, Vector, parse
 from tidegate.adapters.prometheus.config import ProviderConfig
 from tidegate.adapters.prometheus.counting import duration
 
-BODY_MAX_BYTES = 8 * 1024 * 1024
+BODY_MAX_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
 TOKEN_MAX_BYTES = 16 * 1024
 CONCURRENT_MAX = 8

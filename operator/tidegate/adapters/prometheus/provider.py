@@ -50,7 +50,13 @@ class PrometheusMetrics:
         return dict(zip(wanted, readings, strict=True))
 
     async def traffic(self, arms: Iterable[Arms]) -> Mapping[tuple[str, str], TrafficReading]:
-        """Requests of the telemetry window by (namespace, rollout): two queries in all."""
+        """Requests of the telemetry window by (namespace, rollout): two queries in all.
+
+        Where no provider is configured nothing is counted, which is not an error.
+        """
+        if self._telemetry.provider not in self._clients:
+            silent = TrafficReading(self._clock.now(), self._telemetry.window_s)
+            return {(one.namespace, one.rollout): silent for one in arms}
         by_revision, by_subset = await asyncio.gather(*map(self._count, self._depths))
         at = min(by_revision.at, by_subset.at)
         window_s = self._telemetry.window_s
@@ -135,10 +141,7 @@ class PrometheusMetrics:
         return await self._values.get((provider, text), partial(client.query, text))
 
     async def _count(self, depth: Depth) -> Shared[Counts | Failure]:
-        provider = self._telemetry.provider
-        client = self._clients.get(provider)
-        if client is None:
-            return Shared(self._clock.now(), self._unknown_provider(provider))
+        client = self._clients[self._telemetry.provider]
 
         async def count(at: datetime) -> Counts | Failure:
             result = await client.query(depth.query, at)

@@ -1,0 +1,221 @@
+"""What must hold at every write and every decision, checked against the world as it really is.
+
+The watch knows what the operator cannot: what each proxy sends at this very second.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tidegate.api.checks import Bound
+from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
+from tidegate.api.rollout import Rollout
+from tidegate.api.status import RolloutStatus, Stage
+from tidegate.core.decision import (
+    Decision,
+    DeleteReplicaSet,
+    Effect,
+    PointDestination,
+    ScaleReplicaSet,
+    SetWeight,
+)
+from tidegate.core.observation import Answer, Reading
+from tidegate.core.storing import INTENT
+from tidegate.core.verdicts import Verdict, judge, stale_after_s
+
+from tests.properties.world import World, moment
+
+SILENT_S = 30.0
+ENOUGH = 20.0
+HARDLY_ANY_RPS = 1e-9
+
+
+@dataclass
+class Watch:
+    """Checks what is written; `foreign` says that somebody else edits routes, too."""
+
+    foreign: bool = False
+    last_answers: dict[str, Reading] = field(default_factory=dict)
+    tried: set[str] = field(default_factory=set)
+    promoted: list[str] = field(default_factory=list)
+    phases_seen: list[tuple[int, str]] = field(default_factory=list)
+
+    def reading(self, check_id: str, reading: Reading) -> None:
+        """Remember what the operator was told."""
+        self.last_answers[check_id] = reading
+
+    # ------------------------------------------------------------ decisions
+
+    def decision(
+        self, world: World, rollout: Rollout, before: RolloutStatus, decision: Decision
+    ) -> None:
+        """Check one decision, written or not."""
+        status = decision.status
+        assert len(status.message) <= MAX_MESSAGE_CHARS
+        assert status.run is None or len(status.run.history) <= MAX_HISTORY
+        RolloutStatus.model_validate(status.model_dump())
+        if decision.wake_at is not None:
+            assert decision.wake_at > moment(world.now_s), "a wake-up in the past"
+        self._intent_alone(before, decision)
+        self._only_passes_promote(rollout, before, status)
+        if status.stable_revision is not None:
+            self.tried.add(status.stable_revision)
+        if status.run is not None and status.run.stage is not Stage.PREPARING:
+            self.tried.add(status.run.to_revision)
+        if before.stable_revision is not None and not self.foreign:
+            sent = {name for (_, name), rate in world.flow().items() if name and rate > 0}
+            assert sent <= self.tried, f"{sent - self.tried} get requests before their run"
+
+    def _intent_alone(self, before: RolloutStatus, decision: Decision) -> None:
+        """A change of intent comes without a write, except that a revert's write leads."""
+        if decision.effect is None:
+            return
+        moved = {name for name in INTENT if getattr(before, name) != getattr(decision.status, name)}
+        moved -= {"draining"}
+        ended = before.run is not None and decision.status.run is None
+        if moved:
+            assert ended, f"{moved} changed together with {decision.effect}"
+            assert isinstance(decision.effect, SetWeight)
+
+    def _only_passes_promote(
+        self, rollout: Rollout, before: RolloutStatus, after: RolloutStatus
+    ) -> None:
+        old, new = before.run, after.run
+        if old is None or new is None or old.number != new.number or new.skip_to_end:
+            return
+        left = before.phase if old.stage is Stage.PHASE else None
+        if left is None or (after.phase is not None and after.phase.name == left.name):
+            return
+        self.phases_seen.append((old.number, left.name))
+        phase = next(p for p in rollout.spec.phases if p.name == left.name)
+        place = rollout.spec.phases.index(phase)
+        now = after.phase.entered_at if after.phase else new.history[-1].at
+        assert left.started_at is not None
+        assert now - left.started_at >= timedelta(seconds=phase.hold_s), "hold cut short"
+        assert left.started_at >= left.entered_at, "hold began before the phase"
+        for i, guard in enumerate(rollout.spec.guards):
+            self._passed(f"guard/{i}", guard, now, dark=phase.weight == 0)
+        for i, gate in enumerate(phase.gates):
+            self._passed(f"gate/{place}/{i}", gate, now, dark=False)
+            assert self.last_answers[f"gate/{place}/{i}"].at >= left.entered_at
+
+    def _passed(self, check_id: str, bound: Bound, now: datetime, *, dark: bool) -> None:
+        last = self.last_answers.get(check_id)
+        if dark and (last is None or last.answer is not Answer.OK):
+            return
+        assert last is not None, f"{check_id} was never read"
+        assert judge(bound, last) is Verdict.PASS, f"{check_id} did not pass: {last}"
+        assert now - last.at <= timedelta(seconds=stale_after_s(bound))
+
+    # ------------------------------------------------------------ writes
+
+    def effect(self, world: World, rollout: Rollout, decision: Decision) -> None:
+        """Check one write just before it is done."""
+        effect = decision.effect
+        match effect:
+            case SetWeight():
+                self._weight(world, rollout, decision.status, effect)
+            case PointDestination("stable"):
+                self._point_stable(world, rollout, decision.status, effect)
+            case PointDestination():
+                self._point_canary(world, decision.status, effect)
+            case ScaleReplicaSet() if effect.replicas < world.pods(effect.revision):
+                self._shrink(world, rollout, decision.status, effect)
+            case DeleteReplicaSet():
+                self._unused(world, decision.status, effect)
+            case _:
+                pass
+
+    def _weight(
+        self, world: World, rollout: Rollout, status: RolloutStatus, effect: SetWeight
+    ) -> None:
+        assert 0 <= effect.weight <= 100
+        routes = world.routes
+        place = world.setting.virtual_services.index(effect.virtual_service)
+        present = routes.weights[place]
+        changes = present != effect.weight or not routes.even[place]
+        assert changes, "a write that changes nothing"
+        if effect.weight > present:
+            assert world.ready(routes.canary) > 0, "weight raised onto no ready pod"
+            assert status.run is not None, "weight raised with no run on"
+            assert status.run.to_revision == routes.canary, "weight raised onto another revision"
+            assert status.pause is None, "weight raised in a pause"
+            assert not rollout.spec.paused, "weight raised in a pause"
+        elif not self.foreign:
+            both_gone = world.ready(routes.canary) == 0
+            assert world.ready(routes.stable) > 0 or both_gone, "traffic sent to no ready pod"
+
+    def _point_stable(
+        self, world: World, rollout: Rollout, status: RolloutStatus, effect: PointDestination
+    ) -> None:
+        routes, stable = world.routes, status.stable_revision
+        if stable is None or (effect.revision == stable and routes.stable != stable):
+            return  # the first deployment, or somebody else's edit is put right
+        assert status.run is not None
+        assert status.run.stage is Stage.PROMOTING
+        assert status.run.to_revision == effect.revision
+        if rollout.spec.replicas == 0 and status.run.min_replicas == 0:
+            return
+        assert world.ready(effect.revision) > 0
+        assert all(w == 100 for w in routes.weights), "stable re-pointed while it has weight"
+        assert all(routes.even)
+        self._let_go(world, "stable", since_s=self._since(world, 100))
+        self.promoted.append(effect.revision)
+
+    def _point_canary(self, world: World, status: RolloutStatus, effect: PointDestination) -> None:
+        routes = world.routes
+        if status.stable_revision is None:
+            return
+        assert all(w == 0 for w in routes.weights), "canary re-pointed while it has weight"
+        if world.ready(routes.canary) == 0 and routes.canary is not None:
+            return
+        assert world.ready(effect.revision) > 0, "canary pointed at no ready pod"
+        if not self.foreign:
+            self._let_go(world, "canary", since_s=self._since(world, 0))
+
+    def _let_go(self, world: World, subset: str, *, since_s: float) -> None:
+        counted = sum(world.counted(world.setting.window_s).values()) >= ENOUGH
+        if counted and world.setting.depth != "none":
+            rate = sum(rate for (sent, _), rate in world.flow().items() if sent == subset)
+            assert rate <= HARDLY_ANY_RPS, f"{subset} re-pointed while it gets {rate} requests/s"
+        else:
+            assert world.now_s - since_s >= SILENT_S - 1, f"{subset} re-pointed too soon"
+
+    def _since(self, world: World, weight: int) -> float:
+        """When the routes last came to that weight."""
+        since = world.past[0][0]
+        for at_s, routes in world.past:
+            if any(w != weight for w in routes.weights):
+                since = float("inf")
+            elif since == float("inf"):
+                since = at_s
+        return since
+
+    def _shrink(
+        self, world: World, rollout: Rollout, status: RolloutStatus, effect: ScaleReplicaSet
+    ) -> None:
+        if effect.revision == status.stable_revision:
+            assert status.run is None
+            assert effect.replicas == rollout.spec.replicas
+            return
+        self._unused(world, status, effect)
+        if world.ready(effect.revision) == 0:
+            return
+        entry = next(d for d in status.draining if d.revision == effect.revision)
+        waited = moment(world.now_s) - entry.since
+        if waited >= timedelta(seconds=rollout.spec.drain.max_s):
+            return
+        assert waited >= timedelta(seconds=rollout.spec.drain.min_s or 10.0)
+        counted = sum(world.counted(world.setting.window_s).values()) >= ENOUGH
+        if world.setting.depth == "revision" and counted:
+            rate = sum(r for (_, name), r in world.flow().items() if name == effect.revision)
+            assert rate <= HARDLY_ANY_RPS, f"pods scaled away that get {rate} requests/s"
+        else:
+            assert waited >= timedelta(seconds=rollout.spec.drain.min_s or SILENT_S)
+
+    def _unused(self, world: World, status: RolloutStatus, effect: Effect) -> None:
+        assert isinstance(effect, ScaleReplicaSet | DeleteReplicaSet)
+        used = {world.routes.stable, world.routes.canary, status.stable_revision}
+        used |= {status.run.to_revision} if status.run else set()
+        assert effect.revision not in used, "a revision in use loses its pods"

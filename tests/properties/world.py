@@ -1,0 +1,357 @@
+"""A small cluster in virtual time: pods, routes, proxies that lag, and the requests they send.
+
+Nothing is drawn by lot and nothing sleeps. Requests flow like water: between two events every
+proxy sends a constant rate to each destination, so counts are exact and a stalled proxy is seen.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from math import inf
+from typing import Literal
+
+from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.core.decision import (
+    AnswerAction,
+    CreateReplicaSet,
+    DeleteReplicaSet,
+    Effect,
+    PointDestination,
+    ScaleReplicaSet,
+    SetWeight,
+)
+from tidegate.core.observation import (
+    Answer,
+    Observed,
+    Problem,
+    Reading,
+    RevisionView,
+    RoutesView,
+    RouteWeight,
+    TrafficReading,
+)
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+WRITE_S = 0.02
+"""Seconds that one write to the API server takes."""
+REMEMBERED_S = 130.0
+METRIC_WINDOW_S = 10.0
+GOOD_ERRORS, BAD_ERRORS = 0.001, 0.3
+
+Depth = Literal["revision", "subset", "none"]
+Span = tuple[float, float]
+Flow = dict[tuple[str, str | None], float]
+
+
+def moment(at_s: float) -> datetime:
+    """That second of the simulation as a time."""
+    return EPOCH + timedelta(seconds=at_s)
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """How late one proxy takes up what the API says; while stalled it keeps what it had.
+
+    Endpoints come before routes, as Envoy's aggregated stream delivers them.
+    """
+
+    selectors_lag_s: float = 0.2
+    routes_lag_s: float = 0.5
+    stalls: tuple[Span, ...] = ()
+
+    def knows(self, now_s: float, lag_s: float) -> float:
+        """The latest second whose API state this proxy has taken up."""
+        for start, end in self.stalls:
+            if start <= now_s < end:
+                return start - lag_s
+        return now_s - lag_s
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What stays the same during one simulation."""
+
+    proxies: tuple[Proxy, ...] = (Proxy(), Proxy(0.1, 1.5))
+    virtual_services: tuple[str, ...] = ("shop",)
+    rate_rps: float = 100.0
+    window_s: float = 5.0
+    depth: Depth = "revision"
+    startup_s: float = 3.0
+    bad: frozenset[str] = frozenset()
+    never_ready: frozenset[str] = frozenset()
+    provider_down: tuple[Span, ...] = ()
+    no_data: tuple[Span, ...] = ()
+    ask_s: float = 0.2
+
+
+@dataclass(frozen=True)
+class Routes:
+    """What the API server holds: weights by VirtualService and what the destinations select."""
+
+    weights: tuple[int, ...]
+    even: tuple[bool, ...]
+    stable: str | None = None
+    canary: str | None = None
+
+
+@dataclass
+class ReplicaSet:
+    """Pods of one revision by the second they are ready."""
+
+    uid: str
+    created_s: float
+    ready_at: list[float] = field(default_factory=list)
+
+
+def within(at_s: float, spans: tuple[Span, ...]) -> bool:
+    """Whether that second lies in one of the spans."""
+    return any(start <= at_s < end for start, end in spans)
+
+
+class World:
+    """The cluster as it is, and as the operator sees it."""
+
+    def __init__(self, setting: Setting, target: str = "A") -> None:
+        self.setting = setting
+        self.now_s = 0.0
+        self.target = target
+        self.sets: dict[str, ReplicaSet] = {}
+        names = setting.virtual_services
+        self.past: list[tuple[float, Routes]] = [
+            (-inf, Routes(tuple(0 for _ in names), tuple(True for _ in names)))
+        ]
+        self.problems: tuple[Problem, ...] = ()
+        self.routes_hidden = False
+        self.actions: dict[str, Action] = {}
+        self.answers: list[AnswerAction] = []
+        self.failed = 0.0
+        self.failures: list[tuple[float, str, str | None]] = []
+        self.served: dict[str, float] = {}
+        self._segments: deque[tuple[float, float, Flow]] = deque()
+        self._ticks: list[float] = []
+        self._made = 0
+        for proxy in setting.proxies:
+            for span in proxy.stalls:
+                for edge in span:
+                    heapq.heappush(self._ticks, edge)
+
+    # ------------------------------------------------------------ what is
+
+    @property
+    def routes(self) -> Routes:
+        """The routes as the API server holds them now."""
+        return self.past[-1][1]
+
+    def ready(self, revision: str | None) -> int:
+        """Ready pods of a revision."""
+        found = self.sets.get(revision) if revision is not None else None
+        return sum(at <= self.now_s for at in found.ready_at) if found else 0
+
+    def pods(self, revision: str) -> int:
+        """Pods of a revision, ready or not."""
+        return len(self.sets[revision].ready_at) if revision in self.sets else 0
+
+    def flow(self) -> Flow:
+        """Requests a second that the proxies send now, by (destination, revision)."""
+        flow: Flow = {}
+        ways = len(self.setting.proxies) * len(self.setting.virtual_services)
+        each = self.setting.rate_rps / ways
+        for proxy in self.setting.proxies:
+            routes = self._at(proxy.knows(self.now_s, proxy.routes_lag_s))
+            selectors = self._at(proxy.knows(self.now_s, proxy.selectors_lag_s))
+            for weight in routes.weights:
+                for subset, share in (("canary", weight), ("stable", 100 - weight)):
+                    if share:
+                        selected = selectors.canary if subset == "canary" else selectors.stable
+                        key = (subset, selected)
+                        flow[key] = flow.get(key, 0.0) + each * share / 100
+        return flow
+
+    def _at(self, at_s: float) -> Routes:
+        return next(routes for since, routes in reversed(self.past) if since <= at_s)
+
+    # ------------------------------------------------------------ time
+
+    def next_ready_s(self) -> float:
+        """When the next pod becomes ready."""
+        times = (at for found in self.sets.values() for at in found.ready_at)
+        return min((at for at in times if at > self.now_s), default=inf)
+
+    def advance(self, to_s: float) -> None:
+        """Let requests flow until then."""
+        while self.now_s < to_s:
+            while self._ticks and self._ticks[0] <= self.now_s:
+                heapq.heappop(self._ticks)
+            edge = min(to_s, self._ticks[0] if self._ticks else inf, self.next_ready_s())
+            self._let_flow(edge)
+            self.now_s = edge
+        while self._segments and self._segments[0][1] < self.now_s - REMEMBERED_S:
+            self._segments.popleft()
+
+    def _let_flow(self, until_s: float) -> None:
+        flow, length = self.flow(), until_s - self.now_s
+        self._segments.append((self.now_s, until_s, flow))
+        for (subset, revision), rate in flow.items():
+            if self.ready(revision) == 0:
+                self.failed += rate * length
+                self.failures.append((self.now_s, subset, revision))
+            elif revision is not None:
+                self.served[revision] = self.served.get(revision, 0.0) + rate * length
+
+    # ------------------------------------------------------------ what is seen
+
+    def counted(self, window_s: float) -> Flow:
+        """Requests of the last seconds by (destination, revision)."""
+        since, counts = self.now_s - window_s, Flow()
+        for start, end, flow in reversed(self._segments):
+            if end <= since:
+                break
+            length = end - max(start, since)
+            for key, rate in flow.items():
+                counts[key] = counts.get(key, 0.0) + rate * length
+        return counts
+
+    def read_traffic(self) -> TrafficReading:
+        """What telemetry says about the requests of the last window."""
+        setting, at = self.setting, moment(self.now_s)
+        if within(self.now_s, setting.provider_down):
+            return TrafficReading(at, setting.window_s, error="provider is down")
+        by_subset: dict[str, float] = {}
+        by_revision: dict[str, float] = {}
+        for (subset, revision), count in self.counted(setting.window_s).items():
+            by_subset[subset] = by_subset.get(subset, 0.0) + count
+            by_revision[revision or ""] = by_revision.get(revision or "", 0.0) + count
+        return TrafficReading(
+            at,
+            setting.window_s,
+            by_revision=by_revision if setting.depth == "revision" else None,
+            by_subset=by_subset if setting.depth != "none" else None,
+        )
+
+    def read_errors(self, revision: str) -> Reading:
+        """The error rate of one revision."""
+        at = moment(self.now_s)
+        if within(self.now_s, self.setting.provider_down):
+            return Reading(at, Answer.ERROR, detail="provider is down")
+        counts = self.counted(METRIC_WINDOW_S)
+        count = sum(n for (_, seen), n in counts.items() if seen == revision)
+        if count < 1 or within(self.now_s, self.setting.no_data):
+            return Reading(at, Answer.NODATA)
+        value = BAD_ERRORS if revision in self.setting.bad else GOOD_ERRORS
+        return Reading(at, Answer.OK, value=value, samples=count)
+
+    def observe(
+        self, readings: Mapping[str, tuple[Reading, ...]], traffic: TrafficReading | None
+    ) -> Observed:
+        """Everything the operator can see now."""
+        routes = self.routes
+        names = self.setting.virtual_services
+        weights = tuple(
+            RouteWeight(name, weight, even)
+            for name, weight, even in zip(names, routes.weights, routes.even, strict=True)
+        )
+        return Observed(
+            target=self.target,
+            revisions=tuple(self._view(name) for name in self.sets),
+            routes=None
+            if self.routes_hidden
+            else RoutesView(weights, routes.stable, routes.canary),
+            problems=self.problems,
+            traffic=traffic,
+            readings=readings,
+            actions=tuple(self.actions.values()),
+        )
+
+    def _view(self, revision: str) -> RevisionView:
+        found = self.sets[revision]
+        return RevisionView(
+            name=revision,
+            replica_set=f"shop-{revision}",
+            uid=found.uid,
+            replicas=len(found.ready_at),
+            ready=self.ready(revision),
+            created_at=moment(found.created_s),
+        )
+
+    # ------------------------------------------------------------ what is done
+
+    def apply(self, effect: Effect) -> None:
+        """Do one write of the operator."""
+        match effect:
+            case CreateReplicaSet(revision, replicas):
+                assert revision not in self.sets, f"{revision} exists already"
+                self._made += 1
+                self.sets[revision] = ReplicaSet(f"uid-{self._made}", self.now_s)
+                self.scale(revision, replicas)
+            case ScaleReplicaSet(revision, _, uid, replicas):
+                assert self.sets[revision].uid == uid
+                assert len(self.sets[revision].ready_at) != replicas, "a scale to what it is"
+                self.scale(revision, replicas)
+            case DeleteReplicaSet(revision, _, uid):
+                assert self.sets[revision].uid == uid
+                assert not self.sets[revision].ready_at, f"{revision} still has pods"
+                del self.sets[revision]
+            case SetWeight(name, weight):
+                self.set_weight(name, weight)
+            case PointDestination(destination, revision):
+                self.point(destination, revision)
+            case AnswerAction():
+                assert effect.uid in self.actions, "answered twice"
+                del self.actions[effect.uid]
+                self.answers.append(effect)
+        self.advance(self.now_s + WRITE_S)
+
+    def scale(self, revision: str, replicas: int) -> None:
+        """Give a revision that many pods: the newest go first, new ones need time."""
+        found = self.sets[revision]
+        never = revision in self.setting.never_ready
+        at_s = inf if never else self.now_s + self.setting.startup_s
+        missing = replicas - len(found.ready_at)
+        found.ready_at = sorted(found.ready_at)[:replicas] + [at_s] * max(0, missing)
+
+    def kill_pods(self, revision: str, count: int, *, for_s: float = inf) -> None:
+        """Make pods of a revision unready, for a while."""
+        found = self.sets.get(revision)
+        if found:
+            back = self.now_s + for_s
+            found.ready_at = [back] * min(count, len(found.ready_at)) + found.ready_at[count:]
+
+    def set_weight(self, name: str, weight: int, *, even: bool = True) -> None:
+        """Write the weights of one VirtualService."""
+        place = self.setting.virtual_services.index(name)
+        weights, evens = list(self.routes.weights), list(self.routes.even)
+        weights[place], evens[place] = weight, even
+        self._write(Routes(tuple(weights), tuple(evens), self.routes.stable, self.routes.canary))
+
+    def point(self, destination: str, revision: str | None) -> None:
+        """Make a destination select the pods of a revision."""
+        routes = self.routes
+        stable = revision if destination == "stable" else routes.stable
+        canary = revision if destination == "canary" else routes.canary
+        self._write(Routes(routes.weights, routes.even, stable, canary))
+
+    def _write(self, routes: Routes) -> None:
+        self.past.append((self.now_s, routes))
+        for proxy in self.setting.proxies:
+            heapq.heappush(self._ticks, self.now_s + proxy.selectors_lag_s)
+            heapq.heappush(self._ticks, self.now_s + proxy.routes_lag_s)
+
+    def ask(self, verb: Verb, *, revision: str | None = None) -> str:
+        """A person asks for something; the answer is found under the uid."""
+        self._made += 1
+        uid = f"action-{self._made}"
+        self.actions[uid] = Action(
+            name=uid,
+            namespace="shop",
+            uid=uid,
+            created_at=moment(self.now_s),
+            spec=RolloutActionSpec(
+                rollout="shop", verb=verb, requested_by="ann", revision=revision
+            ),
+            status=RolloutActionStatus(),
+        )
+        return uid
