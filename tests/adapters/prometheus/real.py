@@ -40,11 +40,6 @@ class Exporter:
         with self.lock:
             self.values.update(values)
 
-    def add(self, name: str, labels: Mapping[str, str], count: float) -> None:
-        key = series(name, labels)
-        with self.lock:
-            self.values[key] = self.values.get(key, 0) + count
-
     def page(self) -> bytes | None:
         with self.lock:
             self.scrapes += 1

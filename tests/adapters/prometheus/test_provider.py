@@ -214,22 +214,15 @@ async def test_a_quantile_is_a_query_of_its_own(metrics, provider):
 
 @pytest.mark.parametrize(
     ("age_s", "window"),
-    [(3600, "60s"), (60.5, "60s"), (60.4, "59s"), (12.4, "11s"), (1.5, "1s")],
+    [(3600, "60s"), (59, "60s"), (58, "59s"), (12.4, "14s"), (1.5, "3s"), (0, "1s"), (-30, "1s")],
 )
-async def test_the_window_never_reaches_behind_the_revision(metrics, provider, age_s, window):
+async def test_the_window_begins_where_the_destination_was_still_idle(
+    metrics, provider, age_s, window
+):
     provider.gives()
     who = subject(since=NOON - timedelta(seconds=age_s))
     await ask_one(metrics, metric(template="envoy-error-rate"), who)
     assert f"offset {window})" in provider.queries[0]
-
-
-@pytest.mark.parametrize("age_s", [1.4, 0, -30])
-async def test_a_revision_just_served_has_no_measure(metrics, provider, age_s):
-    who = subject(since=NOON - timedelta(seconds=age_s))
-    reading = await ask_one(metrics, metric(template="envoy-latency"), who)
-    assert reading.answer is Answer.NODATA
-    assert "too short a time" in reading.detail
-    assert provider.requests == []
 
 
 async def test_what_is_labelled_by_revision_needs_no_shorter_window(metrics, provider):

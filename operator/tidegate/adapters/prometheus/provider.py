@@ -97,10 +97,7 @@ class PrometheusMetrics:
         self, client: PrometheusClient, template: Template, question: Question, now: datetime
     ) -> Reading:
         metric, subject = question.metric, question.subject
-        window_s = template.window_for(metric.window_s, subject, now, ANSWER_AGE_S_MAX)
-        if window_s is None:
-            detail = f"{subject.revision} has been served for too short a time to be measured"
-            return Reading(now, Answer.NODATA, detail=detail)
+        window_s = template.window_for(metric.window_s, subject, now)
         text = template.query(window_s, metric.quantile)
 
         async def measure(at: datetime) -> Measures | Failure:

@@ -35,7 +35,8 @@ from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
 from tidegate.ports.metrics import Subject
 
 QUANTILE_DEFAULT = 0.95
-WINDOW_S_MIN = 1.0
+IDLE_LEAD_S = 1.0
+"""How far a window may reach behind the moment a destination was re-pointed, when it was idle."""
 CODE = "response_code"
 NO_ANSWER_CODE = "0"
 
@@ -120,22 +121,18 @@ class Template:
         """The answer split by destination; one without requests is absent."""
         return self.read(self.source, vector, window_s)
 
-    def window_for(
-        self, window_s: float, subject: Subject, now: datetime, slack_s: float
-    ) -> float | None:
-        """The window in seconds for a subject, or None when it would be shorter than 1 s.
+    def window_for(self, window_s: float, subject: Subject, now: datetime) -> float:
+        """The window in seconds for a subject: shorter at first, whole seconds.
 
-        Envoy's is shortened to whole seconds since `subject.since`, less `slack_s`, the most by
-        which the evaluation may be older than `now`; so it never begins before `since`. The value
-        at its start is that of the scrape before, which is the same as at `since` because the
-        destination is seen idle before it is re-pointed.
+        Envoy's window begins at most IDLE_LEAD_S plus a second before `subject.since`. Nothing of
+        an earlier revision lies there, because the destination was seen idle before it was
+        re-pointed; a window that began later would lose what came before its first scrape, and
+        with it one scrape interval of every detection.
         """
         if self.source.by_revision or subject.since is None:
             return window_s
-        since_s = (now - subject.since).total_seconds() - slack_s
-        if since_s >= window_s:
-            return window_s
-        return math.floor(since_s) if since_s >= WINDOW_S_MIN else None
+        since_s = (now - subject.since).total_seconds()
+        return min(window_s, math.ceil(max(0.0, since_s)) + IDLE_LEAD_S)
 
 
 def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
