@@ -48,6 +48,8 @@ class RouteWatch:
             self._process.wait(STOP_S)
         if self._thread is not None:
             self._thread.join(STOP_S)
+        if self._process is not None and self._process.stdout is not None:
+            self._process.stdout.close()
 
     def _follow(self, stream: IO[str]) -> None:
         for body in _objects(stream):

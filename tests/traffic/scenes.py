@@ -1,0 +1,53 @@
+"""What the traffic tests have in common: a shop of their own under load, and the one judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from demo.manifests import App, Shop
+from demo.routes import RouteWatch
+from demo.stage import Stage
+from sandbox import Load, Record
+
+WARM_UP_REQUESTS = 200
+WARM_UP_S = 30.0
+
+STEPS = (
+    {"name": "ten", "weight": 10, "hold": "6s"},
+    {"name": "half", "weight": 50, "hold": "6s"},
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A shop that serves its first version under load."""
+
+    stage: Stage
+    shop: Shop
+    load: Load
+    routes: RouteWatch
+
+    def failures(self, *, but_of: str = "") -> list[Record]:
+        """Failed requests except those that this version itself answered badly."""
+        self.load.stop()
+        records = self.load.records()
+        assert len(records) > WARM_UP_REQUESTS, "the load did not run"
+        return [r for r in records if r.failed and not (but_of and r.version == but_of)]
+
+    def served_by(self, version: str) -> list[Record]:
+        """Requests that this version answered."""
+        return [record for record in self.load.records() if record.version == version]
+
+
+@contextmanager
+def under_load(stage: Stage, shop: Shop, first: App) -> Iterator[Scene]:
+    """Open the shop with its first version, send 200 requests a second, close it at the end."""
+    stage.open(shop, first)
+    try:
+        with stage.routes(shop) as routes, stage.load(shop, shop.name) as load:
+            load.await_records(WARM_UP_REQUESTS, WARM_UP_S)
+            yield Scene(stage, shop, load, routes)
+    finally:
+        stage.close(shop)
