@@ -33,6 +33,11 @@ telemetry:
       (http_requests_total - http_requests_total offset {{{{window}}}}) >= 0 or http_requests_total)
 """
 
+NO_PROVIDER = """\
+providers: {}
+telemetry: {window: 2s, interval: 200ms}
+"""
+
 
 def install_rights(cluster: Cluster) -> None:
     """Apply the chart's service account and roles, exactly as Helm renders them."""
@@ -61,7 +66,7 @@ class OperatorProcess:
     def __init__(self, cluster: Cluster, folder: Path, *, prometheus_url: str = "") -> None:
         self._cluster = cluster
         self._folder = folder
-        self._prometheus_url = prometheus_url
+        self.prometheus_url = prometheus_url
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -89,8 +94,8 @@ class OperatorProcess:
     def start(self) -> None:
         """Start the operator; returns at once."""
         config = self._folder / "config.yaml"
-        providers = CONFIG.format(prometheus=self._prometheus_url)
-        config.write_text(providers if self._prometheus_url else "providers: {}\n")
+        providers = CONFIG.format(prometheus=self.prometheus_url)
+        config.write_text(providers if self.prometheus_url else NO_PROVIDER)
         command = [sys.executable, "-m", "tidegate", "operator", "--config", str(config)]
         command += ["--liveness-port", str(free_ports(1)[0])]
         environment = os.environ | {"KUBECONFIG": str(self._kubeconfig())}

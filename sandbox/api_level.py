@@ -118,7 +118,7 @@ def _apiserver(layout: Layout, address: Address, etcd_port: int, token: str) -> 
     )
 
 
-def _controller_manager(layout: Layout) -> ServerSpec:
+def _controller_manager(layout: Layout, *, grace_s: int) -> ServerSpec:
     port, pki = free_port(), layout.root / "pki"
     command = (
         str(binaries.path("kube-controller-manager")),
@@ -130,6 +130,7 @@ def _controller_manager(layout: Layout) -> ServerSpec:
         "--kube-api-qps=500",
         "--kube-api-burst=1000",
         "--concurrent-gc-syncs=20",
+        f"--node-monitor-grace-period={grace_s}s",
         "--bind-address=127.0.0.1",
         f"--secure-port={port}",
         f"--cert-dir={layout.folder('controller-manager')}",
@@ -195,6 +196,7 @@ def start_api_server(servers: Servers, address: Address) -> Api:
         f"https://{address.host}:{spec.ports['https']}", token, layout.root / "pki" / "ca.crt"
     )
     credentials.write_kubeconfigs(layout, api.url, tokens)
+    api.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", credentials.VIEWERS)
     servers.record.endpoints |= {
         "api": api.url,
         "kubeconfig": str(layout.kubeconfig()),
@@ -205,7 +207,10 @@ def start_api_server(servers: Servers, address: Address) -> Api:
     return api
 
 
-def launch_controllers(servers: Servers) -> None:
-    """Start controller manager and scheduler, without waiting for them."""
-    servers.launch(_controller_manager(servers.layout))
-    servers.launch(_scheduler(servers.layout))
+def launch_controllers(servers: Servers, node_grace_s: int = 50) -> None:
+    """Start controller manager and scheduler, without waiting for them.
+
+    A node whose lease is older than `node_grace_s` loses its readiness, and so do its pods.
+    """
+    servers.launch(lambda: _controller_manager(servers.layout, grace_s=node_grace_s))
+    servers.launch(lambda: _scheduler(servers.layout))

@@ -123,8 +123,9 @@ def build(package: str, target: Path, *, module: Path, flags: Sequence[str] = ()
     finally:
         running.kill()
         running.wait(10)
+        if running.returncode != 0:
+            fresh.unlink(missing_ok=True)
     if running.returncode != 0:
-        fresh.unlink(missing_ok=True)
         message = (
             f"{' '.join(command)} failed in {module}:\n{log.read_text(errors='replace')[-4000:]}"
         )

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
 from sandbox.handle import Sandbox
 from sandbox.paths import Layout
-from sandbox.state import State
+from sandbox.state import ServerRecord, State
 from sandbox.supervisor import Supervisor
 
 _LEVELS = ["api", "traffic"]
@@ -117,6 +118,8 @@ def _run_external(options: argparse.Namespace, choice: str) -> int:
 def _up(options: argparse.Namespace) -> int:
     if options.foreground:
         return _supervise(options)
+    # An `up` that is told to end takes the half-started sandbox with it, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     Sandbox.up(options.level, options.name, owner_pid=options.owner_pid)
     print(f'ready: eval "$(python -m sandbox env --name {options.name})"')
     return 0
@@ -141,6 +144,12 @@ def _env(cluster: Cluster, *, as_json: bool) -> None:
         print(f"export {name}={shlex.quote(value)}")
 
 
+def _health(server: ServerRecord) -> str:
+    if server.running():
+        return "paused" if processes.is_paused(server.process) else "running"
+    return server.state if server.exit_code is None else f"{server.state} ({server.exit_code})"
+
+
 def _status(found: State, *, as_json: bool) -> int:
     alive = found.alive()
     healthy = (
@@ -150,7 +159,7 @@ def _status(found: State, *, as_json: bool) -> int:
     )
     if as_json:
         servers = {
-            name: {**asdict(one), "alive": one.running()} for name, one in found.servers.items()
+            name: {**asdict(one), "health": _health(one)} for name, one in found.servers.items()
         }
         print(
             json.dumps(
@@ -163,8 +172,7 @@ def _status(found: State, *, as_json: bool) -> int:
     )
     print(f"sandbox {found.name}: level {found.level}, {found.phase}, {supervisor}")
     for name, server in found.servers.items():
-        ended = server.state if server.exit_code is None else f"{server.state} ({server.exit_code})"
-        health = "running" if server.running() else ended
+        health = _health(server)
         ports = " ".join(f"{purpose}={port}" for purpose, port in server.ports.items())
         print(f"  {name:24} {health:14} pid {server.process.pid:<8} {ports}")
     for name, value in found.endpoints.items():

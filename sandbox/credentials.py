@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from sandbox import binaries
 from sandbox.errors import SandboxError
+from sandbox.kube import Object
 from sandbox.paths import Layout
 
 # Group by user. Components get a name of their own, so that the audit log tells them apart.
@@ -22,6 +23,18 @@ USERS = {
     "system:prometheus": _MASTERS,
     "system:sandbox": _MASTERS,
     "system:node:node-0": "system:nodes",
+}
+# The only binding made here; other users' rights are for tests to give.
+VIEWERS: Object = {
+    "metadata": {"name": "tidegate-viewers"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+    "subjects": [
+        {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Group",
+            "name": "tidegate:viewers",
+        }
+    ],
 }
 
 

@@ -114,4 +114,5 @@ def up(choice: str, name: str) -> OwnCluster:
             " istiod, a gateway and Prometheus are for you to install"
         )
     found.kubectl("version", timeout_s=30)
+    say(f"the cluster of {found.kubeconfig} answers")
     return found

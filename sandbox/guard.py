@@ -45,6 +45,7 @@ def watch(layout: Layout) -> None:
                 return
             say("the supervisor was killed: clearing what it left")
             leftovers.clear(layout)
+            leftovers.remove_data(layout)
             state.write(layout.state_file, state.ended(found, "its supervisor was killed"))
             say("cleared")
     except SandboxError:

@@ -10,7 +10,7 @@ from typing import Self
 from sandbox import binaries, images, istio_crds, leftovers, machine, processes, state
 from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
-from sandbox.launch import Launch
+from sandbox.launch import START_DEADLINE_S, Launch
 from sandbox.ownership import sole_owner
 from sandbox.paths import Layout
 from sandbox.state import Level, State
@@ -34,6 +34,11 @@ def prepare(level: Level) -> None:
     istio_crds.ensure()
 
 
+def _starting(layout: Layout) -> bool:
+    found = state.read(layout.state_file)
+    return found is not None and found.phase == "starting" and found.alive()
+
+
 @dataclass(frozen=True)
 class Sandbox(Cluster):
     """A running sandbox. Properties read the record afresh: they are true after restarts too."""
@@ -55,6 +60,7 @@ class Sandbox(Cluster):
         server failed, and its last words.
         """
         layout = Layout.of(name)
+        holds_within(lambda: not _starting(layout), START_DEADLINE_S)
         running = state.read(layout.state_file)
         if running and running.alive() and running.phase == "ready":
             if running.level != level:
@@ -83,6 +89,8 @@ class Sandbox(Cluster):
     def endpoint(self, name: str) -> str:
         """Return a URL or file: api, kubeconfig, kubectl, gateway, envoy_admin, prometheus."""
         found = self.state()
+        if not found.alive():
+            raise SandboxError(f"sandbox {self.name} is not up")
         if name not in found.endpoints:
             raise SandboxError(
                 f"sandbox {self.name} (level {found.level}, {found.phase}) has no {name}"
@@ -179,4 +187,5 @@ class Sandbox(Cluster):
             leftovers.clear(layout)
             found = state.read(layout.state_file)
             if found is not None and found.supervisor is not None:
+                leftovers.remove_data(layout)
                 state.write(layout.state_file, state.ended(found))

@@ -230,7 +230,7 @@ def _spec(layout: Layout) -> ServerSpec:
         f"--kubeconfig={layout.kubeconfig('kwok')}",
         f"--config={config}",
         f"--manage-nodes-with-label-selector={NODE_LABEL}=true",
-        "--node-lease-duration-seconds=200",
+        "--node-lease-duration-seconds=40",
         "--node-ip=127.0.0.1",
         "--cidr=10.200.0.0/16",
         f"--server-address=127.0.0.1:{port}",
@@ -242,7 +242,7 @@ def _spec(layout: Layout) -> ServerSpec:
 
 def launch(servers: Servers, api: Api, nodes: int = 1) -> None:
     """Start kwok and make its nodes, without waiting for them."""
-    servers.launch(_spec(servers.layout))
+    servers.launch(lambda: _spec(servers.layout))
     for number in range(nodes):
         api.create("/api/v1/nodes", node(f"kwok-{number}", tainted=False))
 

@@ -8,11 +8,13 @@ import signal
 from pathlib import Path
 
 from sandbox import cgroups, processes, state
+from sandbox.errors import SandboxError
 from sandbox.network import PodNetwork
 from sandbox.paths import Layout
 from sandbox.state import State
 
 _LAZY_UNMOUNT = 2
+_UNMOUNT_PASSES = 3
 _SERVER_GRACE_S = 5
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _RUNC_STATE = Path("/run/containerd/runc/k8s.io")
@@ -36,6 +38,34 @@ def clear(layout: Layout) -> None:
         _unmount(layout)
         PodNetwork(found.traces["bridge"], ipaddress.IPv4Network(found.traces["subnet"])).remove()
         _remove_log_links(layout)
+
+
+def remove_data(layout: Layout) -> None:
+    """Remove what the servers stored; the record, the logs and the audit log stay to be read."""
+    kept = {layout.state_file, layout.lock_file, layout.logs, layout.audit_log}
+    _remove_all_but(layout, kept)
+
+
+def remove_files(layout: Layout) -> None:
+    """Remove everything, for a fresh start, but the lock that is held and the supervisor's log."""
+    _remove_all_but(layout, {layout.lock_file, layout.logs})
+    for log in layout.folder("logs").iterdir():
+        if log != layout.supervisor_log:
+            log.unlink()
+
+
+def _remove_all_but(layout: Layout, kept: set[Path]) -> None:
+    mounted = mounts_below(layout.root)
+    if mounted:
+        # Deleting through a mount could delete what is not ours.
+        raise SandboxError(f"still mounted inside {layout.root}: {', '.join(mounted)}")
+    for path in layout.root.iterdir():
+        if path in kept:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _stop_servers(found: State) -> None:
@@ -75,8 +105,10 @@ def mounts_below(folder: Path) -> list[str]:
 
 
 def _unmount(layout: Layout) -> None:
-    for point in mounts_below(layout.root):
-        _LIBC.umount2(os.fsencode(point), _LAZY_UNMOUNT)
+    # More than once: a mount may hide another at the same place.
+    for _ in range(_UNMOUNT_PASSES):
+        for point in mounts_below(layout.root):
+            _LIBC.umount2(os.fsencode(point), _LAZY_UNMOUNT)
 
 
 def _remove_log_links(layout: Layout) -> None:

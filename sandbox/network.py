@@ -75,7 +75,9 @@ class PodNetwork:
         plugin = {
             "type": "bridge",
             "bridge": self.bridge,
-            "isGateway": True,
+            # The bridge has its address already; as a gateway the plugin would also turn on IP
+            # forwarding for the whole machine, and nobody would turn it off again.
+            "isGateway": False,
             "ipMasq": False,
             "ipam": ipam,
         }

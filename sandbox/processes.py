@@ -23,15 +23,25 @@ class ProcessId:
     start_ticks: int
 
 
-def start_ticks(pid: int) -> int | None:
-    """Return when the process started (ticks since boot); None when it is gone or a zombie."""
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the process state on; empty when it is gone."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
-        return None
+        return []
     # The command, in parentheses, may hold spaces and parentheses itself: count from the last one.
-    fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in {"Z", "X"} else int(fields[19])
+    return stat.rpartition(")")[2].split()
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when the process started (ticks since boot); None when it is gone or a zombie."""
+    fields = _stat(pid)
+    return None if not fields or fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def is_paused(process: ProcessId) -> bool:
+    """Tell whether this very process was stopped by SIGSTOP and not yet continued."""
+    return is_alive(process) and _stat(process.pid)[:1] == ["T"]
 
 
 def identify(pid: int) -> ProcessId | None:

@@ -15,6 +15,7 @@ from sandbox.progress import say
 from sandbox.state import ServerRecord, State
 
 _PORT_TRIES = 3
+_PORT_TAKEN = "address already in use"
 _POLL_S = 0.03
 
 
@@ -37,6 +38,7 @@ class Servers:
     def __init__(self, layout: Layout, record: State) -> None:
         self.layout = layout
         self.record = record
+        self._makers: dict[str, Callable[[], ServerSpec]] = {}
         self._specs: dict[str, ServerSpec] = {}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -45,23 +47,17 @@ class Servers:
         state.write(self.layout.state_file, self.record)
 
     def start(self, make: Callable[[], ServerSpec]) -> ServerSpec:
-        """Start a server, wait until it is ready; `make` chooses ports, anew if one was taken."""
-        spec = self.launch(make())
-        for _ in range(_PORT_TRIES - 1):
-            try:
-                self.await_ready(spec.name)
-            except SandboxError as error:
-                if "address already in use" not in str(error):
-                    raise
-                say(f"{spec.name}: a port was taken meanwhile, choosing again")
-                spec = self.launch(make())
-            else:
-                return spec
-        self.await_ready(spec.name)
+        """Start a server and wait until it is ready."""
+        return self.await_ready(self.launch(make).name)
+
+    def launch(self, make: Callable[[], ServerSpec]) -> ServerSpec:
+        """Start a server without waiting for it; `make` chooses its ports."""
+        spec = make()
+        self._makers[spec.name] = make
+        self._spawn(spec)
         return spec
 
-    def launch(self, spec: ServerSpec) -> ServerSpec:
-        """Start a server without waiting for it."""
+    def _spawn(self, spec: ServerSpec) -> None:
         log = self.layout.logs / f"{spec.name}.log"
         child = processes.spawn(spec.command, log, {**os.environ, **spec.env})
         identity = processes.identify(child.pid) or ProcessId(child.pid, 0)
@@ -70,10 +66,28 @@ class Servers:
             identity, list(spec.command), dict(spec.ports), str(log)
         )
         self.save()
-        return spec
 
-    def await_ready(self, name: str) -> None:
-        """Return when the server is ready; SandboxError with its command and log when it is not."""
+    def await_ready(self, name: str) -> ServerSpec:
+        """Return when the server is ready; SandboxError with its command and log when it is not.
+
+        If one of its ports was taken between choice and use, it is started again with others.
+        """
+        for _ in range(_PORT_TRIES - 1):
+            try:
+                self._await(name)
+            except SandboxError as error:
+                if _PORT_TAKEN not in str(error).lower():
+                    raise
+                say(f"{name}: a port was taken meanwhile, choosing again")
+                if self.running(name):
+                    self.stop(name)
+                self._spawn(self._makers[name]())
+            else:
+                return self._specs[name]
+        self._await(name)
+        return self._specs[name]
+
+    def _await(self, name: str) -> None:
         spec, child = self._specs[name], self._children[name]
         end = time.monotonic() + spec.deadline_s
         while not spec.ready():
@@ -115,8 +129,8 @@ class Servers:
             return
         if name not in self._specs:
             self.stop(name)
-        self.launch(self._specs[name])
-        self.await_ready(name)
+        self._spawn(self._specs[name])
+        self._await(name)
 
     def signal(self, name: str, number: int) -> None:
         """Send a signal to one server."""

@@ -12,7 +12,7 @@ import socket
 import traceback
 from types import FrameType
 
-from sandbox import guard, level, processes, state
+from sandbox import guard, leftovers, level, processes, state
 from sandbox.errors import SandboxError
 from sandbox.ownership import sole_owner
 from sandbox.paths import Layout
@@ -57,7 +57,8 @@ class Supervisor:
     def _run(self) -> int:
         failed = ""
         try:
-            level.clear_leftovers(self._layout)
+            leftovers.clear(self._layout)
+            leftovers.remove_files(self._layout)
             self._servers.save()
             if self._record.level == "traffic":
                 guard.start(self._layout)

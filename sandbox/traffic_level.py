@@ -27,7 +27,7 @@ def start(servers: Servers) -> None:
     servers.save()
     cgroups.create(cgroup)
     say("starting containerd, etcd and the API server")
-    servers.launch(node.containerd(layout, network))
+    servers.launch(lambda: node.containerd(layout, network))
     api = api_level.start_api_server(
         servers, Address(network.address, (api_level.API_SERVICE_ADDRESS,))
     )
@@ -35,7 +35,7 @@ def start(servers: Servers) -> None:
     api_level.launch_controllers(servers)
     servers.await_ready("containerd")
     say("starting the kubelet, istiod, Envoy and Prometheus")
-    servers.launch(node.kubelet(layout, network, cgroup))
+    servers.launch(lambda: node.kubelet(layout, network, cgroup))
     definitions = istio_crds.install(api)
     istio.create_namespace(api)
     images.load_own(layout.containerd_socket, layout.root)

@@ -86,7 +86,13 @@ func main() {
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 		}
 	})
-	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { answer(w, config, served) })
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		if ctx.Err() != nil {
+			// On the way out: let each connection end after an answer rather than under a request.
+			w.Header().Set("Connection", "close")
+		}
+		answer(w, config, served)
+	})
 	server := &http.Server{Addr: config.address, Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	go func() {
 		if err := server.ListenAndServe(); err != http.ErrServerClosed {

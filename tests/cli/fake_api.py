@@ -30,6 +30,7 @@ class FakeApi:
         self.user: str | None = "anna@example.org"
         self.on_action: Callable[[Object], None] = lambda _: None
         self.watch_ends: list[str] = []
+        self.watched = threading.Event()
         self.url = ""
         self.closing = False
 
@@ -134,6 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         version = int(query["resourceVersion"])
+        self.api.watched.set()
         ending = self.api.watch_ends.pop(0) if self.api.watch_ends else ""
         if ending:
             self._end_badly(ending)

@@ -1,9 +1,9 @@
 """The command line and the views against a real API server with our CRDs."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
@@ -54,7 +54,7 @@ def web(cluster: Any) -> Iterator[Web]:
     manifest = body()
     manifest["metadata"] = {"name": "web"}
     del manifest["status"]
-    made.kubectl("create", "-f", "-", input=json.dumps(manifest))
+    made.kubectl("create", "-f", "-", stdin=json.dumps(manifest))
     yield made
     cluster.kubectl("delete", "namespace", made.namespace, "--wait=false")
 
@@ -63,10 +63,12 @@ def of_now(status: dict[str, Any]) -> dict[str, Any]:
     return status | {"observedGeneration": 1}
 
 
-def in_background(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+def in_background(work: Callable[[], None]) -> Future[None]:
+    """Run it beside the test; `.result()` raises what went wrong there."""
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)
+    return future
 
 
 def test_unseen_then_in_a_phase(web: Web):
@@ -82,9 +84,9 @@ def test_unseen_then_in_a_phase(web: Web):
 
 def test_waiting_for_the_end(web: Web):
     web.patch("rollout", "web", of_now(IN_PHASE))
-    thread = in_background(lambda: web.patch("rollout", "web", of_now(REVERTED)))
+    written = in_background(lambda: web.patch("rollout", "web", of_now(REVERTED)))
     done = web.run("status", "web", "--wait", "--timeout", "30s")
-    thread.join()
+    written.result(60)
     assert done.exit_code == 1
     web.patch("rollout", "web", of_now(AT_REST) | {"conditions": []})
     assert web.run("status", "web", "--wait", "--timeout", "30s").exit_code == 0
@@ -107,9 +109,9 @@ def test_an_action_is_signed_and_answered(web: Web, result: str, code: int):
                 web.patch("rolloutaction", action["metadata"]["name"], status)
                 return
 
-    thread = in_background(answer)
+    written = in_background(answer)
     done = web.run("abort", "web", "--reason", "it is time")
-    thread.join()
+    written.result(60)
     assert done.exit_code == code
     assert done.output == f"abort web: {result}: so be it\n"
     (action,) = json.loads(web.kubectl("get", "rolloutactions", "-o", "json"))["items"]
@@ -127,7 +129,7 @@ def test_the_api_server_takes_our_events(web: Web):
     rollout = Rollout.parse(web.read())
     note = Note("Reverted", "ä" * 2000, warning=True)
     made = event(note, rollout, instance="tidegate-0", now=datetime.now(UTC))
-    web.kubectl("create", "-f", "-", input=json.dumps(made))
+    web.kubectl("create", "-f", "-", stdin=json.dumps(made))
     told = web.kubectl("describe", "rollout", "web")
     assert "tidegate.io/operator" in told
     assert "Reverted" in told

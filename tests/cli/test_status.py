@@ -18,10 +18,11 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kube, "PAUSE_S", 0.01)
 
 
-def later(*steps) -> threading.Thread:
-    """Run the steps one after the other, a tenth of a second apart."""
+def later(api: FakeApi, *steps) -> threading.Thread:
+    """Once the command watches, run the steps one after the other, a tenth of a second apart."""
 
     def work() -> None:
+        assert api.watched.wait(20)
         for step in steps:
             time.sleep(0.1)
             step()
@@ -81,7 +82,7 @@ class TestWait:
 
     def test_it_waits_for_the_end(self, api: FakeApi, run):
         api.put("rollouts", body(IN_PHASE))
-        thread = later(lambda: api.put("rollouts", body(REVERTED)))
+        thread = later(api, lambda: api.put("rollouts", body(REVERTED)))
         done = run("status", "web", "--wait", "--timeout", "10s")
         thread.join()
         assert done.exit_code == 1
@@ -90,7 +91,7 @@ class TestWait:
     def test_healthy_of_an_older_generation_is_not_believed(self, api: FakeApi, run):
         api.put("rollouts", BEHIND)
         thread = later(
-            lambda: api.put("rollouts", body(IN_PHASE)), lambda: api.put("rollouts", HEALTHY)
+            api, lambda: api.put("rollouts", body(IN_PHASE)), lambda: api.put("rollouts", HEALTHY)
         )
         done = run("status", "web", "--wait", "-w", "--timeout", "10s")
         thread.join()
@@ -116,7 +117,7 @@ class TestWait:
     def test_a_watch_that_ends_is_opened_again(self, api: FakeApi, run, ending: str):
         api.watch_ends = [ending, ending]
         api.put("rollouts", body(IN_PHASE))
-        thread = later(lambda: api.put("rollouts", HEALTHY))
+        thread = later(api, lambda: api.put("rollouts", HEALTHY))
         done = run("status", "web", "--wait", "--timeout", "10s")
         thread.join()
         assert done.exit_code == 0
@@ -125,6 +126,7 @@ class TestWait:
         api.watch_ends = ["closed"] * 10_000
         api.put("rollouts", body(IN_PHASE))
         thread = later(
+            api,
             lambda: api.fail("GET", "rollouts", 503, "starting"),
             lambda: api.put("rollouts", HEALTHY),
             api.faults.clear,
@@ -137,7 +139,7 @@ class TestWait:
         monkeypatch.setattr(kube, "PATIENCE_S", 0.2)
         api.watch_ends = ["closed"] * 10_000
         api.put("rollouts", body(IN_PHASE))
-        thread = later(lambda: api.fail("GET", "rollouts", 503, "starting"))
+        thread = later(api, lambda: api.fail("GET", "rollouts", 503, "starting"))
         done = run("status", "web", "-w")
         thread.join()
         assert done.exit_code == 2
@@ -145,11 +147,15 @@ class TestWait:
 
     def test_a_rollout_that_is_deleted_ends_the_wait(self, api: FakeApi, run):
         api.put("rollouts", body(IN_PHASE))
-        thread = later(lambda: api.delete("rollouts", "web"))
+        thread = later(api, lambda: api.delete("rollouts", "web"))
         done = run("status", "web", "--wait", "--timeout", "10s")
         thread.join()
         assert (done.exit_code, done.stdout) == (2, "")
         assert "was deleted" in done.stderr
+
+    def test_a_server_that_never_answered_is_not_waited_for(self, api: FakeApi, run):
+        api.fail("GET", "rollouts", 503, "starting")
+        assert run("status", "web", "--wait", "--timeout", "1s").exit_code == 2
 
 
 class TestWatch:
@@ -157,19 +163,22 @@ class TestWatch:
         api.put("rollouts", body(IN_PHASE))
         heartbeat = body(IN_PHASE | {"checks": []})
         thread = later(
+            api,
             lambda: api.put("rollouts", heartbeat),
             lambda: api.put("rollouts", HEALTHY),
             lambda: api.delete("rollouts", "web"),
         )
         done = run("status", "web", "-w")
         thread.join()
-        assert [line[9:21] for line in done.stdout.splitlines()] == [
-            *(" Progressing"[:12], " Healthy · r"[:12])
-        ]
+        assert [line.split()[1] for line in done.stdout.splitlines()] == ["Progressing", "Healthy"]
+        # Without --wait it goes on after Healthy, until there is nothing left to watch.
+        assert done.exit_code == 2
+        assert "was deleted" in done.stderr
 
     def test_json_lines(self, api: FakeApi, run):
+        api.watch_ends = ["closed"] * 3  # each ends in a new read of the same version
         api.put("rollouts", HEALTHY)
-        thread = later(lambda: api.delete("rollouts", "web"))
+        thread = later(api, lambda: api.delete("rollouts", "web"))
         done = run("status", "web", "-w", "-o", "json")
         thread.join()
         assert json.loads(done.stdout)["status"]["state"] == "Healthy"

@@ -32,7 +32,7 @@ def manifest(spec, kind="Rollout", name="crd-test"):
 
 def refusal(cluster, text, *flags) -> str:
     with pytest.raises(Exception) as caught:  # noqa: PT011 — which error is the fixture's own
-        cluster.kubectl("apply", "--validate=strict", *flags, "-f", "-", input=text)
+        cluster.kubectl("apply", "--validate=strict", *flags, "-f", "-", stdin=text)
     return " ".join(f"{caught.value} {getattr(caught.value, 'stderr', '')}".split())
 
 
@@ -47,7 +47,7 @@ def crds(cluster):
 
 @pytest.fixture
 def rollout(crds):
-    crds.kubectl("apply", "-f", "-", input=manifest(GOOD))
+    crds.kubectl("apply", "-f", "-", stdin=manifest(GOOD))
     yield json.loads(crds.kubectl("get", "tgr", "crd-test", "-n", NAMESPACE, "-o", "json"))
     crds.kubectl("delete", "tgr", "crd-test", "-n", NAMESPACE, "--wait=true")
 
@@ -185,7 +185,7 @@ def test_a_wrong_manifest_is_refused_with_a_sentence(crds, path, value, sentence
 )
 def test_a_right_manifest_is_accepted(crds, change):
     text = manifest(changed(change, base=GOOD))
-    crds.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", input=text)
+    crds.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
 
 def test_a_name_too_long_for_a_label_is_refused(crds):
@@ -207,7 +207,7 @@ def test_the_largest_rollout_there_may_be_is_within_the_cost_budget(crds):
         {"name": f"p{n}", "weight": n, "gates": gates, "guards": gates} for n in range(32)
     ]
     text = manifest(largest)
-    crds.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", input=text)
+    crds.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=text)
 
 
 def test_a_new_rollout_says_that_it_was_not_seen_yet(rollout):
@@ -256,7 +256,7 @@ def test_kubectl_explain_describes_the_fields(crds, field, words):
 
 
 def test_an_action_is_written_once(crds):
-    crds.kubectl("apply", "-f", "-", input=manifest(ACTION, "RolloutAction"))
+    crds.kubectl("apply", "-f", "-", stdin=manifest(ACTION, "RolloutAction"))
     try:
         again = refusal(crds, manifest(ACTION | {"verb": "pause"}, "RolloutAction"))
         assert "an action is written once; create a new RolloutAction instead" in again

@@ -14,7 +14,6 @@ settings.register_profile(
 )
 settings.register_profile(
     "search",
-    max_examples=int(os.environ.get("TIDEGATE_EXAMPLES", "100")),
     deadline=None,
     suppress_health_check=SLOW,
     print_blob=True,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from tests.properties.watch import Watch
+from tests.properties.world import EPOCH, WRITE_S, World, moment
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
 from tidegate.core.decide import decide
@@ -14,9 +16,6 @@ from tidegate.core.decision import Ask, Decision, Effect, Note
 from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.storing import intent_changed, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
-
-from tests.properties.watch import Watch
-from tests.properties.world import EPOCH, WRITE_S, World, moment
 
 PASSES_MAX = 60
 """More decisions than this without any time passing is a livelock."""

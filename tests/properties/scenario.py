@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import Literal
 
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-
-from tidegate.api.checks import Gate, Guard, Metric
-from tidegate.api.phases import Phase
-from tidegate.api.rollout import Blind, Drain, LabelSelector, RolloutSpec
-from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 
 from tests.properties.loop import Operator
 from tests.properties.watch import Watch
 from tests.properties.world import Depth, Proxy, Setting, Span, World
+from tidegate.api.checks import Gate, Guard, Metric
+from tidegate.api.phases import Phase
+from tidegate.api.rollout import Blind, Drain, LabelSelector, RolloutSpec
+from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 
 ERRORS = Metric(name="errors", template="istio-error-rate", window_s=10.0)
 DEPLOYED_S = 40.0
@@ -24,6 +25,11 @@ RELEASE_S = 60.0
 """When the template changes from A to B."""
 LONG_S = 1500.0
 """Enough for every run to end under fair conditions."""
+
+
+def examples(usual: int) -> settings:
+    """How many examples a test tries: its own few, or what TIDEGATE_EXAMPLES asks for."""
+    return settings(max_examples=int(os.environ.get("TIDEGATE_EXAMPLES", usual)))
 
 
 def guard(

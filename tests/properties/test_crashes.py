@@ -2,9 +2,6 @@
 
 import pytest
 
-from tidegate.api.actions import Verb
-from tidegate.api.status import RolloutStatus
-
 from tests.properties.loop import Operator
 from tests.properties.scenario import (
     RELEASE_S,
@@ -17,6 +14,8 @@ from tests.properties.scenario import (
     rollout_spec,
 )
 from tests.properties.world import Proxy, Setting, World
+from tidegate.api.actions import Verb
+from tidegate.api.status import RolloutStatus
 
 TWO = ("shop", "shop-internal")
 SETTING = Setting(virtual_services=TWO, proxies=(Proxy(), Proxy(1.0, 2.0)))

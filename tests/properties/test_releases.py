@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.properties.scenario import (
     RELEASE_S,
     STALLS,
     deployed,
+    examples,
     finish,
     guard,
     matching,
@@ -23,7 +24,7 @@ from tests.properties.scenario import (
 from tests.properties.world import Proxy, Setting
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(setting=settings_of(), spec=rollouts())
 def test_a_good_release_is_promoted_and_no_request_fails(setting, spec):
     operator = deployed(setting, matching(setting, spec))
@@ -34,7 +35,7 @@ def test_a_good_release_is_promoted_and_no_request_fails(setting, spec):
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
-@settings(max_examples=120)
+@examples(120)
 @given(setting=settings_of(stalls=STALLS, depths=("revision",)), spec=rollouts())
 def test_no_request_fails_when_a_proxy_stalls_for_90_s_at_any_time(setting, spec):
     operator = deployed(setting, matching(setting, spec))
@@ -55,7 +56,7 @@ def test_no_request_fails_wherever_the_stall_falls(start):
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(setting=settings_of(depths=("revision", "subset")), spec=rollouts())
 def test_a_bad_release_always_ends_reverted_with_stable_at_100(setting, spec):
     operator = deployed(with_bad(setting, "B"), matching(setting, spec))
@@ -68,7 +69,7 @@ def test_a_bad_release_always_ends_reverted_with_stable_at_100(setting, spec):
     assert operator.world.pods("B") == 0
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(setting=settings_of(stalls=STALLS), spec=rollouts())
 def test_a_bad_release_is_sent_back_though_a_proxy_stalls(setting, spec):
     operator = deployed(with_bad(setting, "B"), matching(setting, spec))
@@ -94,7 +95,7 @@ def test_pods_that_never_start_end_the_run_without_a_request():
     assert operator.world.failed == 0
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(
     setting=settings_of(depths=("revision", "subset")),
     spec=rollouts(),

@@ -1,16 +1,14 @@
 """From every running state the way back is one write away and waits for nobody."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-
-from tidegate.api.actions import Verb
-from tidegate.core.decision import AnswerAction, SetWeight
 
 from tests.properties.scenario import (
     RELEASE_S,
     STALLS,
     deployed,
+    examples,
     finish,
     matching,
     phase,
@@ -20,6 +18,8 @@ from tests.properties.scenario import (
     settings_of,
 )
 from tests.properties.world import Setting, within
+from tidegate.api.actions import Verb
+from tidegate.core.decision import AnswerAction, SetWeight
 
 TWO = ("shop", "shop-internal")
 
@@ -35,7 +35,7 @@ def _weights_first(operator, asked_s):
     return weights, effects[len(weights) :]
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(setting=settings_of(stalls=STALLS), spec=rollouts(), after=st.floats(0.0, 60.0))
 def test_an_abort_at_any_moment_writes_weight_0_before_anything_else(setting, spec, after):
     operator = deployed(setting, matching(setting, spec))

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tests.properties.world import World, moment
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.status import RolloutStatus, Stage, Verdict
 from tidegate.core.decision import (
     Decision,
     DeleteReplicaSet,
@@ -22,9 +23,7 @@ from tidegate.core.decision import (
 )
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.storing import INTENT
-from tidegate.core.verdicts import Verdict, judge, stale_after_s
-
-from tests.properties.world import World, moment
+from tidegate.core.verdicts import judge, stale_after_s
 
 SILENT_S = 30.0
 ENOUGH = 20.0
@@ -54,7 +53,6 @@ class Watch:
         status = decision.status
         assert len(status.message) <= MAX_MESSAGE_CHARS
         assert status.run is None or len(status.run.history) <= MAX_HISTORY
-        RolloutStatus.model_validate(status.model_dump())
         if decision.wake_at is not None:
             assert decision.wake_at > moment(world.now_s), "a wake-up in the past"
         self._intent_alone(before, decision)

@@ -153,3 +153,12 @@ def test_service_account_tokens_work(up):
     token = sandbox.kubectl("create", "token", "default").strip()
     who = sandbox.kubectl("auth", "whoami", "-o", "json", "--token", token)
     assert "system:serviceaccount:default:default" in who
+
+
+def test_a_viewer_reads_and_does_not_write(up):
+    sandbox = up("one")
+    assert sandbox.kubectl("get", "pods", user="viewer") == ""
+    with pytest.raises(SandboxError, match="forbidden"):
+        sandbox.kubectl("create", "namespace", "mine", user="viewer")
+    with pytest.raises(SandboxError, match="forbidden"):
+        sandbox.kubectl("get", "pods", user="anna")

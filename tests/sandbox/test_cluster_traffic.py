@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import Load, Sandbox, leftovers, traffic_missing
+from sandbox import Load, Sandbox, SandboxError, leftovers, traffic_missing
 from sandbox.waiting import wait_until
 
 pytestmark = [
@@ -98,6 +98,8 @@ def test_prometheus_is_back_with_its_data_after_a_stop(sandbox: Sandbox):
 
 def test_logs_and_exec_reach_pods(sandbox: Sandbox):
     assert "version r1" in sandbox.kubectl("logs", "deployment/web-r1")
+    with pytest.raises(SandboxError, match="graceful or abrupt"):
+        sandbox.kubectl("exec", "deployment/web-r1", "--", "/app", "-exit=nonsense")
 
 
 def test_a_killed_supervisor_leaves_nothing_behind(sandbox: Sandbox):

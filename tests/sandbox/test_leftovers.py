@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox import leftovers, processes, state
-from sandbox.level import clear_leftovers
+from sandbox import SandboxError, leftovers, processes, state
 from sandbox.network import PodNetwork
 from sandbox.paths import Layout
 from sandbox.processes import ProcessId
@@ -73,9 +72,30 @@ def test_a_new_start_begins_with_an_empty_folder_but_keeps_the_log(layout: Layou
     (layout.logs / "etcd.log").write_text("old")
     layout.supervisor_log.write_text("story")
     layout.lock_file.touch()
-    clear_leftovers(layout)
+    leftovers.remove_files(layout)
     assert sorted(path.name for path in layout.root.iterdir()) == ["lock", "logs"]
     assert [path.name for path in layout.logs.iterdir()] == ["supervisor.log"]
+
+
+def test_after_the_end_the_record_and_the_logs_stay(layout: Layout):
+    (layout.folder("etcd") / "data").write_text("old")
+    (layout.folder("logs") / "etcd.log").write_text("story")
+    state.write(layout.state_file, _record())
+    layout.audit_log.touch()
+    leftovers.remove_data(layout)
+    assert sorted(path.name for path in layout.root.iterdir()) == [
+        "audit.log",
+        "logs",
+        "state.json",
+    ]
+
+
+def test_nothing_is_removed_while_something_is_mounted_there(layout: Layout, monkeypatch):
+    (layout.folder("etcd") / "data").write_text("old")
+    monkeypatch.setattr(leftovers, "mounts_below", lambda _: ["/mounted"])
+    with pytest.raises(SandboxError, match="still mounted"):
+        leftovers.remove_files(layout)
+    assert (layout.root / "etcd" / "data").exists()
 
 
 def test_mounts_below_lists_the_deepest_first(layout: Layout, tmp_path: Path):

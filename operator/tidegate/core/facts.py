@@ -33,7 +33,7 @@ def record(scene: Scene) -> Scene:
 def _traffic(
     known: TrafficStatus | None, routes: RoutesView | None, now: datetime
 ) -> TrafficStatus | None:
-    """The routes with times. A weight counts from when all routes have it, not the first of them."""
+    """The routes with times. A weight counts from when every route has it."""
     if routes is None:
         return known
     agreed = all(route.even and route.weight == routes.weight for route in routes.weights)

@@ -95,7 +95,11 @@ class Scene:
         """Pods the canary must have now."""
         if self.run is None:
             return 0
-        if self.run.stage is Stage.PROMOTING or self.run.skip_to_end or self.phase is None:
+        if self.run.stage is Stage.PROMOTING or self.run.skip_to_end:
+            return self.full
+        if self.phase is None and self.run.stage is Stage.PHASE:
+            return self.canary.replicas if self.canary else 0  # its phase is gone: as many as now
+        if self.phase is None:
             return self.full
         return capacity.phase_pods(self.phase, self.full)
 

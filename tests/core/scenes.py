@@ -1,0 +1,221 @@
+"""Small worlds to decide on: a run at a given place, with everything well unless a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.checks import Gate, Guard, Metric
+from tidegate.api.phases import Phase
+from tidegate.api.rollout import LabelSelector, Rollout, RolloutSpec
+from tidegate.api.status import (
+    PhaseStatus,
+    RolloutStatus,
+    RunStatus,
+    Stage,
+    TrafficStatus,
+)
+from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
+from tidegate.core.decide import decide
+from tidegate.core.decision import Decision
+from tidegate.core.observation import (
+    Answer,
+    Observed,
+    Reading,
+    RevisionView,
+    RoutesView,
+    RouteWeight,
+    TrafficReading,
+)
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+
+
+def ago(seconds: float) -> datetime:
+    """That many seconds before now."""
+    return NOW - timedelta(seconds=seconds)
+
+
+def read(seconds_ago: float, value: float | None, *, samples: float | None = None) -> Reading:
+    """A reading with that value, or without data when it is None."""
+    answer = Answer.NODATA if value is None else Answer.OK
+    return Reading(ago(seconds_ago), answer, value=value, samples=samples)
+
+
+def counted(**by_revision: float) -> TrafficReading:
+    """A fresh count of requests by revision."""
+    return TrafficReading(NOW, 5.0, by_revision=by_revision)
+
+
+def error_guard(
+    *, breaches: int = 1, of: int = 1, then: Literal["revert", "pause", "hold"] = "revert"
+) -> Guard:
+    """At most one error in a hundred, asked every ten seconds."""
+    return Guard(metric="errors", max=0.01, breaches=breaches, of=of, then=then)
+
+
+def pods(
+    name: str, replicas: int, ready: int | None = None, *, created_s: float = 900
+) -> RevisionView:
+    """A ReplicaSet; all of its pods are ready unless said otherwise."""
+    return RevisionView(
+        name=name,
+        replica_set=f"shop-{name}",
+        uid=f"uid-{name}",
+        replicas=replicas,
+        ready=replicas if ready is None else ready,
+        created_at=ago(created_s),
+    )
+
+
+def spec(**fields: object) -> RolloutSpec:
+    """Four pods, one guard, phases of 10 and 50 %."""
+    usual = RolloutSpec(
+        replicas=4,
+        selector=LabelSelector(match_labels={"app": "shop"}),
+        template={},
+        traffic=Traffic(
+            istio=IstioTraffic(
+                virtual_services=(VirtualServiceRef(name="shop"),),
+                destination_rule=DestinationRuleRef(name="shop"),
+            )
+        ),
+        metrics=(Metric(name="errors", template="istio-error-rate"),),
+        guards=(error_guard(),),
+        phases=(
+            Phase(name="ten", weight=10, hold_s=60.0),
+            Phase(name="half", weight=50, gates=(Gate(metric="errors", max=0.005),)),
+        ),
+    )
+    return usual.model_copy(update=fields)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A Rollout in phase ten of a run from A to B at 10 %, all well, five minutes in."""
+
+    spec: RolloutSpec = field(default_factory=spec)
+    status: RolloutStatus = field(default_factory=RolloutStatus)
+    target: str = "B"
+    revisions: tuple[RevisionView, ...] = ()
+    weights: tuple[int, ...] = (10,)
+    stable: str | None = "A"
+    canary: str | None = "B"
+    traffic: TrafficReading | None = None
+    readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
+    actions: tuple[Action, ...] = ()
+
+    def with_(self, **fields: object) -> Case:
+        """The same case with some of it changed."""
+        return replace(self, **fields)  # type: ignore[arg-type]  # a misspelt name still raises
+
+    def status_with(self, **fields: object) -> Case:
+        """The same case with some of its status changed."""
+        return replace(self, status=self.status.model_copy(update=fields))
+
+    @property
+    def observed(self) -> Observed:
+        """The world of the case."""
+        names = ("shop", "shop-internal")
+        routes = tuple(
+            RouteWeight(name, weight) for name, weight in zip(names, self.weights, strict=False)
+        )
+        return Observed(
+            target=self.target,
+            revisions=self.revisions,
+            routes=RoutesView(routes, self.stable, self.canary),
+            traffic=self.traffic,
+            readings=self.readings,
+            actions=self.actions,
+        )
+
+    def decided(self, now: datetime = NOW) -> Decision:
+        """What is decided."""
+        rollout = Rollout(
+            name="shop",
+            namespace="shop",
+            uid="u",
+            resource_version="1",
+            generation=7,
+            deleting=False,
+            spec=self.spec,
+        )
+        return decide(rollout, self.status, self.observed, now)
+
+
+def in_phase(*, stage: Stage = Stage.PHASE, **fields: object) -> Case:
+    """A run from A to B in phase ten, with everything well."""
+    usual = Case(
+        status=RolloutStatus(
+            stable_revision="A",
+            canary_revision="B",
+            last_run_number=3,
+            run=RunStatus(
+                number=3,
+                from_revision="A",
+                to_revision="B",
+                started_at=ago(300),
+                stage=stage,
+                min_replicas=4,
+            ),
+            phase=PhaseStatus(index=0, name="ten", entered_at=ago(290), started_at=ago(280)),
+            traffic=TrafficStatus(
+                weight=10,
+                weight_since=ago(280),
+                stable="A",
+                stable_since=ago(3600),
+                canary="B",
+                canary_since=ago(290),
+            ),
+        ),
+        revisions=(pods("A", 4), pods("B", 1)),
+        traffic=counted(A=90, B=10),
+        readings={"guard/0": (read(1, 0.001),)},
+    )
+    return usual.with_(**fields)
+
+
+def at_rest(**fields: object) -> Case:
+    """A alone, with all traffic."""
+    usual = Case(
+        status=RolloutStatus(
+            stable_revision="A",
+            traffic=TrafficStatus(
+                weight=0,
+                weight_since=ago(3600),
+                stable="A",
+                stable_since=ago(3600),
+                canary="A",
+                canary_since=ago(3600),
+            ),
+        ),
+        target="A",
+        revisions=(pods("A", 4),),
+        weights=(0,),
+        canary="A",
+    )
+    return usual.with_(**fields)
+
+
+def asked(
+    verb: Verb,
+    *,
+    uid: str = "u1",
+    revision: str | None = None,
+    seconds_ago: float = 1,
+    why: str = "",
+) -> Action:
+    """Ann asks for something."""
+    return Action(
+        name=f"{verb}-{uid}",
+        namespace="shop",
+        uid=uid,
+        created_at=ago(seconds_ago),
+        spec=RolloutActionSpec(
+            rollout="shop", verb=verb, requested_by="ann", reason=why, revision=revision
+        ),
+        status=RolloutActionStatus(),
+    )

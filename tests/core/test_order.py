@@ -1,0 +1,188 @@
+"""The order of writes: pods before traffic, traffic before pods, facts before records."""
+
+from datetime import timedelta
+
+import pytest
+
+from tests.core.scenes import (
+    NOW,
+    Case,
+    ago,
+    at_rest,
+    counted,
+    error_guard,
+    in_phase,
+    pods,
+    read,
+    spec,
+)
+from tidegate.api.phases import Phase
+from tidegate.api.status import PauseStatus, PhaseStatus, Stage
+from tidegate.core.decision import (
+    CreateReplicaSet,
+    PointDestination,
+    ScaleReplicaSet,
+    SetWeight,
+)
+from tidegate.core.observation import RoutesView, RouteWeight
+
+DARK = spec(phases=(Phase(name="ten", weight=0, hold_s=60.0),))
+ASKED = {"guard/0": (read(1, 0.001),)}
+
+
+def preparing(**fields):
+    usual = {"stage": Stage.PREPARING, "weights": (0,), "canary": "A"}
+    case = in_phase(**{**usual, **fields})
+    return case.status_with(traffic=at_rest().status.traffic)
+
+
+def promoting(**fields):
+    case = in_phase(
+        stage=Stage.PROMOTING,
+        weights=(100,),
+        revisions=(pods("A", 4), pods("B", 4)),
+        traffic=counted(B=100),
+    ).status_with(phase=None)
+    traffic = case.status.traffic.model_copy(update={"weight": 100, "weight_since": ago(60)})
+    return case.status_with(traffic=traffic).with_(**fields)
+
+
+def test_the_first_deployment_makes_pods_then_points_then_routes():
+    case = Case(target="A", stable=None, canary=None, weights=(10,))
+    assert case.decided().effect == CreateReplicaSet("A", 4)
+    case = case.with_(revisions=(pods("A", 4, 3),))
+    assert case.decided().effect is None
+    case = case.with_(revisions=(pods("A", 4),))
+    assert case.decided().effect == PointDestination("stable", "A")
+    assert case.with_(stable="A").decided().effect == PointDestination("canary", "A")
+    case = case.with_(stable="A", canary="A")
+    assert case.decided().effect == SetWeight("shop", 0)
+    assert case.with_(weights=(0,)).decided().status.stable_revision == "A"
+
+
+def test_a_run_is_written_down_before_anything_acts_on_it():
+    decision = at_rest(target="B").decided()
+    assert decision.effect is None
+    assert decision.status.run.number == 1
+
+
+def test_before_the_canary_is_pointed_its_pods_are_ready_and_its_checks_were_asked():
+    case = preparing(revisions=(pods("A", 4),))
+    assert case.decided().effect == CreateReplicaSet("B", 1)
+    case = case.with_(revisions=(pods("A", 4), pods("B", 1, 0)))
+    assert case.decided().effect is None
+    case = case.with_(revisions=(pods("A", 4), pods("B", 1)), readings={})
+    assert "not asked yet" in case.decided().status.message
+    every = {name: (read(1, None),) for name in ("guard/0", "gate/1/0")}
+    assert case.with_(readings=every).decided().effect == PointDestination("canary", "B")
+
+
+@pytest.mark.parametrize(
+    ("readings", "raised"),
+    [
+        ((read(1, 0.0),), True),
+        ((read(1, None),), True),  # before the first traffic there is nothing to read
+        ((read(1, 0.02),), False),
+        ((read(60, 0.0),), False),
+        ((), False),
+    ],
+)
+def test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail(readings, raised):
+    guards = (error_guard(breaches=2, of=3),)
+    case = in_phase(spec=spec(guards=guards), weights=(0,), readings={"guard/0": readings})
+    assert case.decided().effect == (SetWeight("shop", 10) if raised else None)
+
+
+def test_no_weight_rises_onto_pods_that_are_not_ready():
+    case = in_phase(weights=(0,), revisions=(pods("A", 4), pods("B", 1, 0)))
+    assert case.decided().effect is None
+
+
+def test_a_weight_that_is_too_high_goes_down_though_pods_are_missing():
+    case = in_phase(weights=(90,), revisions=(pods("A", 4), pods("B", 2, 1)))
+    assert case.decided().effect == SetWeight("shop", 10)
+
+
+def test_a_route_that_lags_behind_the_others_is_not_raised_in_a_pause():
+    pause = PauseStatus(by="ann", at=ago(5))
+    case = in_phase(weights=(10, 0))
+    assert case.decided().effect == SetWeight("shop-internal", 10)
+    assert case.status_with(pause=pause).decided().effect is None
+
+
+def test_a_destination_with_weight_is_emptied_before_it_is_re_pointed():
+    assert in_phase(canary="Z").decided().effect == SetWeight("shop", 0)
+
+
+@pytest.mark.parametrize(
+    ("traffic", "goes"),
+    [(counted(B=100), True), (counted(A=1, B=100), False), (None, False), (counted(B=9), True)],
+)
+def test_stable_is_re_pointed_when_it_is_seen_idle_or_was_silent_long_enough(traffic, goes):
+    effect = promoting(traffic=traffic).decided().effect
+    assert effect == (PointDestination("stable", "B") if goes else None)
+
+
+@pytest.mark.parametrize("value", [0.02, None])
+def test_stable_is_not_given_up_on_a_guard_that_does_not_pass(value):
+    guards = (error_guard(breaches=2, of=3),)
+    case = promoting(spec=spec(guards=guards), readings={"guard/0": (read(1, value),)})
+    assert case.decided().effect is None
+    assert "promotion waits: guard errors" in case.decided().status.message
+
+
+def test_the_fact_of_the_re_point_is_the_promotion():
+    decision = promoting(stable="B").decided()
+    assert decision.effect is None
+    assert decision.status.stable_revision == "B"
+    assert decision.status.last_run.outcome == "Promoted"
+
+
+@pytest.mark.parametrize("stage", [Stage.PREPARING, Stage.PHASE])
+def test_a_stable_destination_that_somebody_points_at_the_canary_is_put_back(stage):
+    case = in_phase(stage=stage, stable="B", weights=(0,))
+    assert case.decided().effect == PointDestination("stable", "A")
+
+
+def test_after_the_promotion_weights_wait_for_settle_and_then_go_home():
+    home = at_rest(target="A", weights=(100,), traffic=counted(A=100))
+    pointed = home.status.traffic.model_copy(update={"weight": 100, "stable_since": ago(4)})
+    waiting = home.status_with(traffic=pointed).decided()
+    assert waiting.effect is None
+    assert waiting.wake_at == NOW + timedelta(seconds=1)
+    pointed = pointed.model_copy(update={"stable_since": ago(5)})
+    assert home.status_with(traffic=pointed).decided().effect == SetWeight("shop", 0)
+
+
+def test_stable_grows_before_anything_else_happens_in_a_run():
+    decision = in_phase(spec=spec(replicas=6)).decided()
+    assert decision.effect == ScaleReplicaSet("A", "shop-A", "uid-A", 6)
+
+
+@pytest.mark.parametrize("traffic", [None, counted(A=3), counted(A=100)])
+def test_the_hold_of_a_dark_phase_begins_in_that_phase(traffic):
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(3))
+    case = in_phase(spec=DARK, weights=(0,), traffic=traffic, readings=ASKED)
+    old = case.status.traffic.model_copy(update={"weight": 0, "weight_since": ago(7200)})
+    status = case.status_with(phase=entered, traffic=old).decided().status
+    assert status.phase.name == "ten"
+    assert status.phase.started_at in (None, NOW)
+
+
+def test_the_weight_of_two_routes_counts_from_when_both_have_it():
+    case = in_phase(weights=(50, 10))
+    assert case.decided().status.traffic.weight_since == ago(280)
+    assert case.decided().status.traffic.weight == 10
+    both = in_phase(weights=(50, 50)).decided().status.traffic
+    assert (both.weight, both.weight_since) == (50, NOW)
+
+
+def test_pods_of_a_run_never_become_fewer():
+    case = in_phase(revisions=(pods("A", 4), pods("B", 3)))
+    assert case.decided().effect is None
+
+
+def test_the_routes_view_speaks_of_the_highest_weight():
+    routes = (RouteWeight("shop", 10), RouteWeight("shop-internal", 30))
+    assert RoutesView(routes, "A", "B").weight == 30
+    assert RoutesView((), "A", "B").weight == 0

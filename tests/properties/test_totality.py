@@ -1,0 +1,230 @@
+"""`decide` answers everything the models accept, however unlikely, with what can be stored."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.properties.scenario import examples, guard, phase_lists, rollout_spec
+from tests.properties.world import EPOCH
+from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.rollout import Rollout
+from tidegate.api.status import (
+    CheckStatus,
+    Draining,
+    LastAction,
+    LastRun,
+    PauseStatus,
+    PhaseStatus,
+    RolloutStatus,
+    RunStatus,
+    TrafficStatus,
+)
+from tidegate.core.decide import decide
+from tidegate.core.decision import SetWeight
+from tidegate.core.observation import (
+    Answer,
+    Observed,
+    Problem,
+    Reading,
+    RevisionView,
+    RoutesView,
+    RouteWeight,
+    TrafficReading,
+)
+
+TWO = ("shop", "shop-internal")
+NAMES = st.sampled_from(["A", "B", "C"])
+MAYBE = st.none() | NAMES
+TIMES = st.integers(-900, 5).map(lambda s: EPOCH + timedelta(seconds=s))
+MAYBE_TIMES = st.none() | TIMES
+WEIGHTS = st.sampled_from([0, 1, 10, 50, 99, 100])
+VALUES = st.sampled_from([0.0, 0.3, -1.0, float("nan"), float("inf"), -float("inf"), 1e300])
+CHECKS = st.sampled_from(["guard/0", "guard/1", "gate/0/0", "gate/1/0", "gate/7/7"])
+
+
+def model(made, /, **fields):
+    """A model by its Python names: hypothesis would look for the aliases as well."""
+    return st.fixed_dictionaries(fields).map(lambda values: made(**values))
+
+
+runs = model(
+    RunStatus,
+    number=st.integers(0, 5),
+    from_revision=MAYBE,
+    to_revision=NAMES,
+    started_at=TIMES,
+    stage=st.sampled_from(["Preparing", "Phase", "Promoting"]),
+    skip_to_end=st.booleans(),
+    min_replicas=st.integers(0, 5),
+)
+phases = model(
+    PhaseStatus,
+    index=st.integers(0, 3),
+    name=st.sampled_from(["p0", "p1", "p2", "gone"]),
+    entered_at=TIMES,
+    started_at=MAYBE_TIMES,
+)
+checks = model(
+    CheckStatus,
+    id=CHECKS,
+    kind=st.sampled_from(["guard", "gate"]),
+    metric=st.just("errors"),
+    verdict=st.sampled_from(["pass", "fail", "undecided", "nodata", "error"]),
+    measured_at=MAYBE_TIMES,
+    passing_since=MAYBE_TIMES,
+)
+traffics = model(
+    TrafficStatus,
+    weight=WEIGHTS,
+    weight_since=TIMES,
+    stable=MAYBE,
+    stable_since=MAYBE_TIMES,
+    canary=MAYBE,
+    canary_since=MAYBE_TIMES,
+    converged=st.booleans(),
+)
+last_runs = model(
+    LastRun,
+    number=st.integers(0, 5),
+    to_revision=NAMES,
+    outcome=st.sampled_from(["Promoted", "Reverted", "Superseded"]),
+    message=st.text(max_size=1024),
+    started_at=TIMES,
+    finished_at=TIMES,
+)
+statuses = model(
+    RolloutStatus,
+    stable_revision=MAYBE,
+    canary_revision=MAYBE,
+    phase=st.none() | phases,
+    run=st.none() | runs,
+    last_run=st.none() | last_runs,
+    last_run_number=st.integers(0, 9),
+    reverted_revision=MAYBE,
+    checks=st.lists(checks, max_size=3).map(tuple),
+    traffic=st.none() | traffics,
+    pause=st.none() | model(PauseStatus, by=st.just("ann"), at=TIMES),
+    waiting_since=MAYBE_TIMES,
+    blind_since=MAYBE_TIMES,
+    draining=st.lists(model(Draining, revision=NAMES, since=TIMES), max_size=2).map(tuple),
+    last_action=st.none()
+    | model(
+        LastAction,
+        uid=st.sampled_from(["u1", "u2"]),
+        verb=st.just("abort"),
+        result=st.sampled_from(["Done", "Refused", "?"]),
+    ),
+)
+views = st.builds(
+    RevisionView,
+    name=NAMES,
+    replica_set=st.just("shop-x"),
+    uid=st.just("u"),
+    replicas=st.integers(0, 5),
+    ready=st.integers(0, 5),
+    created_at=TIMES,
+)
+route_views = st.builds(
+    RoutesView,
+    weights=st.tuples(
+        st.builds(RouteWeight, st.just(TWO[0]), WEIGHTS, st.booleans()),
+        st.builds(RouteWeight, st.just(TWO[1]), WEIGHTS, st.booleans()),
+    ),
+    stable=MAYBE,
+    canary=MAYBE,
+)
+counts = st.none() | st.dictionaries(
+    st.sampled_from(["A", "B", "stable", "canary", ""]), st.floats(0, 1e4), max_size=3
+)
+traffic_readings = st.builds(
+    TrafficReading,
+    at=TIMES,
+    window_s=st.floats(0.5, 60),
+    by_revision=counts,
+    by_subset=counts,
+    error=st.sampled_from(["", "", "down"]),
+)
+readings = st.builds(
+    Reading,
+    at=TIMES,
+    answer=st.sampled_from(Answer),
+    value=st.none() | VALUES,
+    samples=st.none() | VALUES,
+    detail=st.text(max_size=600),
+)
+actions = st.builds(
+    Action,
+    name=st.just("do"),
+    namespace=st.just("shop"),
+    uid=st.sampled_from(["u1", "u2", "u3"]),
+    created_at=MAYBE_TIMES,
+    spec=st.builds(
+        RolloutActionSpec,
+        rollout=st.just("shop"),
+        verb=st.sampled_from(Verb),
+        reason=st.text(max_size=512),
+        requested_by=st.none() | st.text(max_size=256),
+        revision=MAYBE,
+    ),
+    status=st.just(RolloutActionStatus()),
+)
+worlds = st.builds(
+    Observed,
+    target=NAMES,
+    revisions=st.lists(views, max_size=3, unique_by=lambda view: view.name).map(tuple),
+    routes=st.none() | route_views,
+    problems=st.sampled_from([(), (), (), (Problem("Conflict", "x" * 2000),)]),
+    traffic=st.none() | traffic_readings,
+    readings=st.dictionaries(
+        CHECKS,
+        st.lists(readings, max_size=4).map(lambda r: tuple(sorted(r, key=lambda x: x.at))),
+        max_size=3,
+    ),
+    actions=st.lists(actions, max_size=2).map(tuple),
+)
+specs = st.builds(
+    lambda replicas, phases, paused, then: rollout_spec(
+        replicas=replicas, phases=phases, guards=(guard(then=then),), virtual_services=TWO
+    ).model_copy(update={"paused": paused}),
+    replicas=st.integers(0, 5),
+    phases=phase_lists(),
+    paused=st.booleans(),
+    then=st.sampled_from(["revert", "pause", "hold"]),
+)
+
+
+@examples(300)
+@given(spec=specs, status=statuses, observed=worlds)
+def test_every_input_has_a_decision_that_can_be_stored(spec, status, observed):
+    rollout = Rollout(
+        name="shop",
+        namespace="shop",
+        uid="u",
+        resource_version="1",
+        generation=3,
+        deleting=False,
+        spec=spec,
+    )
+    decision = decide(rollout, status, observed, EPOCH)
+    again = decide(rollout, status, observed, EPOCH)
+    assert repr(decision) == repr(again)
+    stored = RolloutStatus.model_validate_json(decision.status.model_dump_json(by_alias=True))
+    assert stored == decision.status
+    assert decision.wake_at is None or decision.wake_at > EPOCH
+    if isinstance(decision.effect, SetWeight):
+        _weight_is_safe(status, observed, decision.effect)
+
+
+def _weight_is_safe(status, observed, effect):
+    """No weight rises onto a destination without a ready pod, nor with no run on."""
+    present = next(
+        r for r in observed.routes.weights if r.virtual_service == effect.virtual_service
+    )
+    assert 0 <= effect.weight <= 100
+    assert (effect.weight, True) != (present.weight, present.even)
+    if effect.weight > present.weight:
+        view = observed.revision(observed.routes.canary)
+        assert status.run is not None
+        assert view is not None
+        assert view.ready > 0
