@@ -107,7 +107,9 @@ def _ran(status: dict[str, object], number: int) -> bool:
 
 def _print(view: View, stage: Stage, shop: Shop, outcome: Outcome) -> None:
     described = stage.describe(shop)
-    status = described[described.index("\nStatus:") + 1 :] if "\nStatus:" in described else described
+    status = (
+        described[described.index("\nStatus:") + 1 :] if "\nStatus:" in described else described
+    )
     view.console.rule("kubectl describe rollouts.tidegate.io shop (from Status on)")
     view.console.print(status, markup=False)
     view.console.rule("figures")

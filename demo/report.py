@@ -79,9 +79,9 @@ def sentences(outcome: Outcome) -> list[str]:
     """The figures that matter, one sentence each."""
     good = "promoted" if outcome.promoted else "NOT promoted"
     bad = "sent back" if outcome.reverted else "NOT sent back"
+    others = "requests that failed for another reason than the bad version"
     lines = [
-        f"Good release {good} in {outcome.good_s:.1f} s; requests that failed for another reason "
-        f"than the bad version: {outcome.good_failures}.",
+        f"Good release {good} in {outcome.good_s:.1f} s; {others}: {outcome.good_failures}.",
         f"Bad release {bad}; bad answers served: {outcome.bad_answers}.",
     ]
     if outcome.bad_to_zero_s is not None:

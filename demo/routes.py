@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from sandbox import Cluster
 
@@ -35,9 +35,9 @@ class RouteWatch:
         self._thread: threading.Thread | None = None
         self.shares: list[Share] = []
 
-    def __enter__(self) -> RouteWatch:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None, "it was asked for"  # noqa: S101 — invariant
+        assert self._process.stdout is not None, "it was asked for"
         self._thread = threading.Thread(target=self._follow, args=(self._process.stdout,))
         self._thread.start()
         return self

@@ -34,7 +34,9 @@ class View:
         elapsed_s = time.monotonic() - self._began
         self.console.print(f"[dim]{elapsed_s:6.1f}s[/dim]  {text}")
 
-    def watch_until(self, load: Load, done: Callable[[dict[str, Any]], bool], deadline_s: float) -> bool:
+    def watch_until(
+        self, load: Load, done: Callable[[dict[str, Any]], bool], deadline_s: float
+    ) -> bool:
         """Show the Rollout until its status satisfies `done`; False when the deadline is over."""
         end = time.monotonic() + deadline_s
         if not self.console.is_terminal:
@@ -48,9 +50,7 @@ class View:
                 time.sleep(REFRESH_S)
         return False
 
-    def _watch_lines(
-        self, load: Load, done: Callable[[dict[str, Any]], bool], end: float
-    ) -> bool:
+    def _watch_lines(self, load: Load, done: Callable[[dict[str, Any]], bool], end: float) -> bool:
         while time.monotonic() < end:
             body = self._stage.rollout(self._shop)
             line = _line(body.get("status", {}))

@@ -10,7 +10,7 @@ import pytest
 from demo.manifests import App, Shop
 from demo.stage import Stage
 from sandbox.waiting import wait_until
-from tests.cluster.places import QUICK, condition, history_ended, opened, quick_shop, routes_of
+from tests.cluster.places import condition, history_ended, opened, quick_shop, routes_of
 
 pytestmark = pytest.mark.api
 
@@ -192,9 +192,7 @@ def test_scaling_at_rest_and_through_the_scale_subresource(stage: Stage) -> None
         stage.cluster.kubectl("scale", *target, "--replicas=4")
         stage.await_status(shop, "4 pods", lambda s: s.get("ready") == "4/4", deadline_s=30)
         stage.cluster.kubectl("scale", *target, "--replicas=1")
-        status = stage.await_status(
-            shop, "1 pod", lambda s: s.get("ready") == "1/1", deadline_s=30
-        )
+        status = stage.await_status(shop, "1 pod", lambda s: s.get("ready") == "1/1", deadline_s=30)
         assert status["lastRunNumber"] == 0 if "lastRunNumber" in status else True
 
 
@@ -208,8 +206,14 @@ def test_a_hand_on_the_weights_is_put_right(stage: Stage) -> None:
             {"op": "replace", "path": f"{path}/1/weight", "value": 40},
         ]
         stage.cluster.kubectl(
-            "patch", "virtualservice", shop.name, "-n", shop.namespace, "--type=json",
-            "-p", json.dumps(patch),
+            "patch",
+            "virtualservice",
+            shop.name,
+            "-n",
+            shop.namespace,
+            "--type=json",
+            "-p",
+            json.dumps(patch),
         )
         wait_until(
             lambda: [r["weight"] for r in routes_of(stage, shop)["http"][1]["route"]] == [100, 0],

@@ -24,6 +24,7 @@ from tidegate.core.decision import Decision
 from tidegate.core.observation import (
     Answer,
     Observed,
+    Problem,
     Reading,
     RevisionView,
     RoutesView,
@@ -107,6 +108,9 @@ class Case:
     traffic: TrafficReading | None = None
     readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    routes_hidden: bool = False
+    uneven: bool = False
 
     def with_(self, **fields: object) -> Case:
         """The same case with some of it changed."""
@@ -121,12 +125,14 @@ class Case:
         """The world of the case."""
         names = ("shop", "shop-internal")
         routes = tuple(
-            RouteWeight(name, weight) for name, weight in zip(names, self.weights, strict=False)
+            RouteWeight(name, weight, even=not self.uneven)
+            for name, weight in zip(names, self.weights, strict=False)
         )
         return Observed(
             target=self.target,
             revisions=self.revisions,
-            routes=RoutesView(routes, self.stable, self.canary),
+            routes=None if self.routes_hidden else RoutesView(routes, self.stable, self.canary),
+            problems=self.problems,
             traffic=self.traffic,
             readings=self.readings,
             actions=self.actions,

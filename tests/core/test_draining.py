@@ -6,7 +6,7 @@ from tests.core.scenes import NOW, ago, at_rest, counted, pods, spec
 from tidegate.api.rollout import Drain
 from tidegate.api.status import Draining
 from tidegate.core.decision import DeleteReplicaSet, ScaleReplicaSet
-from tidegate.core.observation import TrafficReading
+from tidegate.core.observation import Problem, TrafficReading
 
 GONE = ScaleReplicaSet("Z", "shop-Z", "uid-Z", 0)
 IDLE, BUSY = counted(A=100), counted(A=100, Z=1)
@@ -85,3 +85,12 @@ def test_empty_replica_sets_are_kept_by_number_and_the_oldest_goes(limit, oldest
     case = at_rest(spec=spec(revision_history_limit=limit), revisions=(pods("A", 4), old, older))
     expected = DeleteReplicaSet("X", "shop-X", "uid-X") if oldest_goes else None
     assert case.decided().effect == expected
+
+
+def test_nothing_is_drained_while_something_is_wrong():
+    case = left_over(11, IDLE)
+    assert case.decided().effect == GONE
+    wrong = case.with_(problems=(Problem("Conflict", "two Rollouts want one route"),)).decided()
+    assert wrong.effect is None
+    assert wrong.status.state == "Invalid"
+    assert wrong.status.message == "two Rollouts want one route"

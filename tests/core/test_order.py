@@ -8,6 +8,7 @@ from tests.core.scenes import (
     NOW,
     Case,
     ago,
+    asked,
     at_rest,
     counted,
     error_guard,
@@ -16,6 +17,7 @@ from tests.core.scenes import (
     read,
     spec,
 )
+from tidegate.api.actions import Verb
 from tidegate.api.phases import Phase
 from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core.decision import (
@@ -186,3 +188,86 @@ def test_the_routes_view_speaks_of_the_highest_weight():
     routes = (RouteWeight("shop", 10), RouteWeight("shop-internal", 30))
     assert RoutesView(routes, "A", "B").weight == 30
     assert RoutesView((), "A", "B").weight == 0
+
+
+def test_a_phase_ends_only_when_each_of_its_gates_passes():
+    half = PhaseStatus(index=1, name="half", entered_at=ago(290), started_at=ago(280))
+    case = in_phase(weights=(50,), revisions=(pods("A", 4), pods("B", 2))).status_with(phase=half)
+    traffic = case.status.traffic.model_copy(update={"weight": 50})
+    case = case.status_with(traffic=traffic)
+    for values, stage in (((), "Phase"), ((0.006,), "Phase"), ((0.004,), "Promoting")):
+        readings = {**ASKED, "gate/1/0": tuple(read(1, value) for value in values)}
+        assert case.with_(readings=readings).decided().status.run.stage == stage
+
+
+def test_a_phase_does_not_end_in_a_pause():
+    assert in_phase().decided().status.phase.name == "half"
+    paused = in_phase().status_with(pause=PauseStatus(by="ann", at=ago(5))).decided()
+    assert paused.status.phase.name == "ten"
+    assert paused.status.message == "paused by ann: "
+
+
+def test_a_phase_begins_when_the_proxies_do_what_the_routes_say():
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(290))
+    case = in_phase(traffic=counted(A=1000)).status_with(phase=entered)
+    assert case.decided().status.phase.started_at is None
+    case = case.with_(traffic=counted(A=90, B=10))
+    assert case.decided().status.phase.started_at == ago(5)
+
+
+def test_a_weight_that_changed_in_a_phase_starts_its_clock_anew():
+    case = in_phase()
+    traffic = case.status.traffic.model_copy(update={"weight_since": ago(8)})
+    status = case.status_with(traffic=traffic).decided().status
+    assert (status.phase.name, status.phase.started_at) == ("ten", ago(5))
+
+
+def test_a_canary_without_ready_pods_loses_its_traffic():
+    dead = (pods("A", 4), pods("B", 1, 0))
+    assert in_phase(revisions=dead).decided().effect == SetWeight("shop", 0)
+    dead = (pods("A", 4), pods("B", 4, 0))
+    assert promoting(revisions=dead).decided().effect == SetWeight("shop", 0)
+
+
+def test_the_canary_destination_is_re_pointed_only_when_its_old_revision_is_idle():
+    every = {name: (read(1, None),) for name in ("guard/0", "gate/1/0")}
+    case = preparing(canary="Z", readings=every)
+    assert case.with_(traffic=counted(A=100, Z=1)).decided().effect is None
+    pointed = case.with_(traffic=counted(A=100)).decided().effect
+    assert pointed == PointDestination("canary", "B")
+
+
+def test_a_canary_destination_that_comes_back_is_stamped_anew():
+    case = in_phase()
+    away = case.status.traffic.model_copy(update={"canary": "Z"})
+    assert case.status_with(traffic=away).decided().status.traffic.canary_since == NOW
+
+
+def test_a_promotion_waits_in_a_pause():
+    paused = promoting().status_with(pause=PauseStatus(by="ann", at=ago(5))).decided()
+    assert paused.effect is None
+    assert paused.status.message == "paused before the promotion; stable still has its pods"
+
+
+def test_the_size_in_a_run_is_at_least_what_it_was_at_the_start():
+    few = (pods("A", 3), pods("B", 1))
+    decision = in_phase(spec=spec(replicas=2), revisions=few).decided()
+    assert decision.effect == ScaleReplicaSet("A", "shop-A", "uid-A", 4)
+
+
+def test_a_new_run_waits_until_the_routes_are_at_rest():
+    case = at_rest(target="C", canary="B", revisions=(pods("A", 4), pods("B", 1)))
+    decision = case.with_(traffic=counted(A=90, B=1)).decided()
+    assert (decision.effect, decision.status.run) == (None, None)
+
+
+def test_an_abort_after_the_re_point_finds_the_run_promoted():
+    decision = promoting(stable="B", actions=(asked(Verb.ABORT),)).decided()
+    assert decision.status.last_run.outcome == "Promoted"
+
+
+def test_routes_that_cannot_be_read_are_waited_for():
+    for case in (in_phase(), at_rest(), preparing(), promoting()):
+        decision = case.with_(routes_hidden=True).decided()
+        assert decision.effect is None
+        assert decision.status.message == "routes cannot be read"

@@ -88,6 +88,11 @@ def test_another_template_ends_the_run_as_superseded_and_starts_no_other_yet():
     assert decision.status.run is None
 
 
+def test_routes_that_do_not_agree_are_put_right_at_rest():
+    case = at_rest(weights=(0,), uneven=True)
+    assert case.decided().effect == SetWeight("shop", 0)
+
+
 def test_weights_without_a_run_go_home_before_pods_are_scaled():
     case = at_rest(
         spec=spec(replicas=8), weights=(10,), canary="B", revisions=(pods("A", 4), pods("B", 1))

@@ -137,6 +137,12 @@ def test_readings_from_before_the_canary_was_pointed_are_about_somebody_else():
     )
 
 
+def test_a_bad_answer_about_whoever_was_there_before_sends_nothing_back():
+    case = in_phase(readings={"guard/0": (read(6, 0.9),)})
+    traffic = case.status.traffic.model_copy(update={"canary_since": ago(5)})
+    assert case.status_with(traffic=traffic).decided().status.run is not None
+
+
 def test_evidence_for_another_bound_under_the_same_id_is_dropped():
     known = CheckStatus(
         id="guard/0",

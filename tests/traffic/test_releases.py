@@ -21,7 +21,9 @@ def test_a_good_release_costs_no_request(traffic_stage: Stage, exit_mode: str) -
     with under_load(traffic_stage, shop, App("v1", exit=exit_mode)) as scene:
         traffic_stage.release(shop, App("v2", exit=exit_mode))
         traffic_stage.await_status(
-            shop, "promoted", lambda s: s.get("state") == "Healthy" and "lastRun" in s,
+            shop,
+            "promoted",
+            lambda s: s.get("state") == "Healthy" and "lastRun" in s,
             deadline_s=90,
         )
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
@@ -68,7 +70,8 @@ def test_a_superseded_release_costs_no_request(traffic_stage: Stage) -> None:
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         assert scene.failures() == []
         zero = next(
-            s.at_s for s, before in zip(scene.routes.shares[1:], scene.routes.shares, strict=False)
+            s.at_s
+            for s, before in zip(scene.routes.shares[1:], scene.routes.shares, strict=False)
             if before.canary == 50 and s.canary == 0
         )
         own = next(s.at_s for s in scene.routes.shares if s.at_s > zero and s.canary > 0)
@@ -78,7 +81,7 @@ def test_a_superseded_release_costs_no_request(traffic_stage: Stage) -> None:
 
 def test_an_abort_at_half_costs_no_request(traffic_stage: Stage) -> None:
     """One RolloutAction by plain kubectl, and stable has everything again."""
-    shop = Shop(name="aborted", phases=STEPS[:1] + ({"name": "half", "weight": 50, "hold": "1h"},))
+    shop = Shop(name="aborted", phases=(STEPS[0], {"name": "half", "weight": 50, "hold": "1h"}))
     with under_load(traffic_stage, shop, App("v1", exit="abrupt")) as scene:
         traffic_stage.release(shop, App("v2", exit="abrupt"))
         traffic_stage.await_weight(shop, 50, deadline_s=60)

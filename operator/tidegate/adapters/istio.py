@@ -53,7 +53,7 @@ class Route:
 
 
 def qualified(host: str, namespace: str) -> str:
-    """A Service host as Istio reads it in that namespace: short names get the namespace's suffix."""
+    """A Service host as Istio reads it in that namespace: short names get its suffix."""
     if "." not in host:
         return f"{host}.{namespace}.svc.cluster.local"
     parts = host.split(".")
@@ -70,7 +70,9 @@ def _title(body: Body) -> str:
 
 
 def _display(http: Sequence[Any]) -> str:
-    return ", ".join(str(route.get("name") or f"http[{i}]") for i, route in enumerate(http)) or "none"
+    return (
+        ", ".join(str(route.get("name") or f"http[{i}]") for i, route in enumerate(http)) or "none"
+    )
 
 
 def find_routes(body: Body, names: Sequence[str], pair: Pair) -> tuple[list[Route], list[Problem]]:
@@ -112,9 +114,7 @@ def _problem(reason: str, message: str) -> Problem:
     return Problem(reason, message)
 
 
-def _read_route(
-    title: str, namespace: str, index: int, raw: Body, pair: Pair
-) -> Route | Problem:
+def _read_route(title: str, namespace: str, index: int, raw: Body, pair: Pair) -> Route | Problem:
     name = str(raw.get("name") or f"http[{index}]")
     entries = raw.get("route") or []
     places = [_target(entry, namespace) for entry in entries]

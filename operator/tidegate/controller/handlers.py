@@ -36,7 +36,7 @@ def configure(settings: kopf.OperatorSettings) -> None:
 
 
 def registry_for(operator: Operator) -> kopf.OperatorRegistry:
-    """kopf's registry with this operator's handlers."""
+    """Kopf's registry with this operator's handlers."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)

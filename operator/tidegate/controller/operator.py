@@ -122,9 +122,7 @@ class Operator:
         if cluster.put_rollout(body) and not same:
             loop.queue.add(key, Lane.PROGRESS)
 
-    def _neighbours(
-        self, cluster: KubernetesCluster, loop: Loop, gone: tuple[str, str]
-    ) -> None:
+    def _neighbours(self, cluster: KubernetesCluster, loop: Loop, gone: tuple[str, str]) -> None:
         """A Rollout that is gone may have held what another one waits for."""
         for key in cluster.rollouts:
             if key[0] == gone[0]:

@@ -1,4 +1,4 @@
-"""Events for people, posted beside the loop: never in its way, bounded, and lost rather than late."""
+"""Events for people, posted beside the loop: never in its way, bounded, lost rather than late."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Poster:
         self._queue: asyncio.Queue[tuple[Rollout, Note]] = asyncio.Queue(QUEUE_EVENTS_MAX)
 
     def post(self, rollout: Rollout, notes: tuple[Note, ...]) -> None:
-        """Queue events; when the queue is full they are logged instead, for the loop never waits."""
+        """Queue events; when the queue is full they are only logged: the loop never waits."""
         for note in notes:
             level = logging.WARNING if note.warning else logging.INFO
             name = f"{rollout.namespace}/{rollout.name}"

@@ -1,1 +1,1 @@
-"""What the controller needs from outside, as Protocols; adapters fill them, tests fake them here."""
+"""What the controller needs from outside, as Protocols; adapters fill them, tests fake here."""

@@ -90,7 +90,7 @@ class Api:
     async def stream(
         self, path: str, query: Mapping[str, str]
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
-        """Open a watch; iterating ends when the server ends it and raises ApiUnavailable on silence."""
+        """Open a watch; iterating ends when the server ends it, ApiUnavailable on silence."""
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S
         )
@@ -112,7 +112,7 @@ class Api:
         query: Mapping[str, str] | None,
         body: Any,
         content_type: str,
-        timeout: aiohttp.ClientTimeout,
+        limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "tidegate"}
         auth = await self._client.configuration.auth_settings()
@@ -123,15 +123,13 @@ class Api:
         if query:
             url += "?" + urlencode(query)
         answer = await self._client.rest_client.request(
-            method, url, headers=headers, body=body, _request_timeout=timeout
+            method, url, headers=headers, body=body, _request_timeout=limits
         )
         response: aiohttp.ClientResponse = answer.response
         return response
 
 
-def _read(
-    method: str, path: str, response: aiohttp.ClientResponse, raw: bytes
-) -> dict[str, Any]:
+def _read(method: str, path: str, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
     try:
         answer = json.loads(raw) if raw else {}
     except ValueError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tidegate.adapters.kubernetes import routing as routes
@@ -59,9 +60,7 @@ class KubernetesCluster:
     called with the key of a Rollout whenever something it depends on has changed.
     """
 
-    def __init__(
-        self, api: Api, namespaces: Sequence[str], touched: Callable[[Key], None]
-    ) -> None:
+    def __init__(self, api: Api, namespaces: Sequence[str], touched: Callable[[Key], None]) -> None:
         self._api = api
         self._touched = touched
         self.rollouts: dict[Key, Body] = {}
@@ -201,9 +200,7 @@ class KubernetesCluster:
             case DeleteReplicaSet():
                 await self._delete(rollout, effect)
             case SetWeight(virtual_service=name, weight=weight):
-                await self._change(
-                    routes.weight_change(key[0], name, self._routing[key], weight)
-                )
+                await self._change(routes.weight_change(key[0], name, self._routing[key], weight))
             case PointDestination(destination=destination, revision=revision):
                 change = routes.destination_change(
                     rollout, self._routing[key], destination, revision
@@ -252,10 +249,8 @@ class KubernetesCluster:
             "preconditions": {"uid": effect.uid},
             "propagationPolicy": "Background",
         }
-        try:
+        with suppress(Gone):  # what was wanted
             await self._api.request("DELETE", REPLICA_SETS.path(*key), body=body)
-        except Gone:
-            pass  # what was wanted
         self.replica_sets.drop(key)
 
     async def _change(self, change: routes.Change) -> None:
@@ -331,5 +326,3 @@ class KubernetesCluster:
     async def write_run(self, rollout: Rollout, status: RolloutStatus) -> None:
         """Bring the journal up to date; see `runs`."""
         await self._journal.write(rollout, status)
-
-

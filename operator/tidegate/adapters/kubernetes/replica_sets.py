@@ -104,5 +104,3 @@ def view_of(body: Body) -> RevisionView | None:
         ready=ready,
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
     )
-
-

@@ -80,7 +80,7 @@ class RoutingReader:
         self, rollout: Rollout, traffic: IstioTraffic, routing: Routing
     ) -> istio.Pair | None:
         ref = traffic.destination_rule
-        assert ref is not None, "the caller looked"  # noqa: S101 — invariant
+        assert ref is not None, "the caller looked"
         body = await self._get(DESTINATION_RULES, rollout, ref.name, routing)
         if body is None:
             return None
@@ -209,4 +209,6 @@ def destination_change(
     if ref is None:
         return Change(SERVICES, key, istio.selector_patch(body, revision))
     subset = ref.stable_subset if destination == "stable" else ref.canary_subset
-    return Change(DESTINATION_RULES, key, istio.subset_patch(body, subset, revision, pod_labels(rollout)))
+    return Change(
+        DESTINATION_RULES, key, istio.subset_patch(body, subset, revision, pod_labels(rollout))
+    )

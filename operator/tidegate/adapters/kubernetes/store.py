@@ -46,6 +46,11 @@ def _after(body: Body, version: str) -> bool:
     return mine.isdigit() and version.isdigit() and int(mine) > int(version)
 
 
+def _same(ours: Body, theirs: Body) -> bool:
+    """Whether both are one version of one object."""
+    return uid_of(ours) == uid_of(theirs) and version_of(ours) == version_of(theirs)
+
+
 class Store:
     """The objects of one kind that `keep` wants, in some namespaces (None: in all)."""
 
@@ -166,9 +171,8 @@ class Store:
                 self._remove(body)
             return
         known = self._objects.get(key)
-        if known is not None and uid_of(known) == uid_of(body):
-            if version_of(known) == version_of(body) or not newer(known, body):
-                return
+        if known is not None and (_same(known, body) or not newer(known, body)):
+            return
         self._objects[key] = body
         self._changed(body)
 
@@ -182,7 +186,7 @@ class Store:
         return {"labelSelector": self._selector} if self._selector else {}
 
     def _typed(self, body: Mapping[str, Any]) -> Body:
-        """Items of a list come without kind; writes back need it. Managed fields only cost memory."""
+        """Items of a list come without kind, writes need it; managed fields only cost memory."""
         meta = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
         return {
             **body,

@@ -57,7 +57,9 @@ class Watched:
         """
         self._users.setdefault(key, set()).add(user)
         if self._task is None:
-            self._task = asyncio.create_task(self._store.run(), name=f"watch {self.resource.plural}")
+            self._task = asyncio.create_task(
+                self._store.run(), name=f"watch {self.resource.plural}"
+            )
             await self._store.synced(FIRST_LIST_S)
         body = self._store.get(key)
         if body is None and key not in self._absent:
@@ -84,5 +86,3 @@ class Watched:
         self._absent.discard(key)
         for user in self._users.get(key, ()):
             self._touched(user)
-
-
