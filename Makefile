@@ -63,7 +63,7 @@ contracts: setup
 .PHONY: unit
 unit: setup ## Fast tests only: no server, no network
 	@echo "==> tests without servers"
-	@$(BIN)/pytest -q -m 'not api and not traffic'
+	@$(BIN)/pytest -q -m 'not api and not prometheus and not traffic'
 
 .PHONY: format
 format: setup ## Let the formatter and the safe fixes do their work

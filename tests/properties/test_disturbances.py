@@ -30,7 +30,7 @@ MOMENTS = st.floats(0.0, 60.0).map(lambda after: round(RELEASE_S + after, 2))
 ANY_STAGE = [0.5, 3.05, 6.0, 9.0, 14.0, 18.0, 21.0, 24.0, 29.0, 35.0, 45.0]
 
 
-@examples(80)
+@examples(50)
 @given(
     setting=settings_of(depths=("revision",)),
     spec=rollouts(),
@@ -102,7 +102,7 @@ def test_a_guard_sends_back_even_what_is_paused(after):
     assert operator.status.last_run.reason == "GuardBreached"
 
 
-@examples(60)
+@examples(40)
 @given(
     setting=settings_of(depths=TELEMETRY),
     spec=rollouts(),
@@ -186,7 +186,7 @@ def test_a_new_weight_for_the_phase_that_is_on_starts_its_clock_anew(weight):
     assert operator.status.stable_revision == "B"
 
 
-@examples(60)
+@examples(40)
 @given(
     setting=settings_of(depths=TELEMETRY),
     spec=rollouts(),
@@ -218,12 +218,12 @@ def test_what_others_do_to_the_routes_is_put_right(setting, spec, edits):
     assert operator.status.stable_revision == "B"
 
 
-@examples(60)
+@examples(40)
 @given(
     setting=settings_of(depths=TELEMETRY),
     spec=rollouts(),
     deaths=st.lists(
-        st.tuples(MOMENTS, st.sampled_from("AB"), st.integers(1, 7), st.floats(1.0, 40.0)),
+        st.tuples(MOMENTS, st.sampled_from("AB"), st.integers(1, 7), st.floats(1.0, 15.0)),
         min_size=1,
         max_size=3,
     ),

@@ -24,7 +24,7 @@ from tests.properties.scenario import (
 from tests.properties.world import Proxy, Setting
 
 
-@examples(100)
+@examples(60)
 @given(setting=settings_of(), spec=rollouts())
 def test_a_good_release_is_promoted_and_no_request_fails(setting, spec):
     operator = deployed(setting, matching(setting, spec))
@@ -35,7 +35,7 @@ def test_a_good_release_is_promoted_and_no_request_fails(setting, spec):
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
-@examples(120)
+@examples(60)
 @given(setting=settings_of(stalls=STALLS, depths=("revision",)), spec=rollouts())
 def test_no_request_fails_when_a_proxy_stalls_for_90_s_at_any_time(setting, spec):
     operator = deployed(setting, matching(setting, spec))
@@ -56,7 +56,7 @@ def test_no_request_fails_wherever_the_stall_falls(start):
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
-@examples(80)
+@examples(50)
 @given(setting=settings_of(depths=("revision", "subset")), spec=rollouts())
 def test_a_bad_release_always_ends_reverted_with_stable_at_100(setting, spec):
     operator = deployed(with_bad(setting, "B"), matching(setting, spec))
@@ -95,7 +95,7 @@ def test_pods_that_never_start_end_the_run_without_a_request():
     assert operator.world.failed == 0
 
 
-@examples(60)
+@examples(30)
 @given(
     setting=settings_of(depths=("revision", "subset")),
     spec=rollouts(),

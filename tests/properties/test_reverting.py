@@ -35,7 +35,7 @@ def _weights_first(operator, asked_s):
     return weights, effects[len(weights) :]
 
 
-@examples(150)
+@examples(90)
 @given(setting=settings_of(stalls=STALLS), spec=rollouts(), after=st.floats(0.0, 60.0))
 def test_an_abort_at_any_moment_writes_weight_0_before_anything_else(setting, spec, after):
     operator = deployed(setting, matching(setting, spec))

@@ -35,10 +35,13 @@ WINDOW_S = 4
 LIFETIME = 1_000_000
 """What a long-lived proxy had counted before anybody watched."""
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("prometheus") is None,
-    reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
-)
+pytestmark = [
+    pytest.mark.prometheus,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None,
+        reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
+    ),
+]
 
 
 @dataclass
