@@ -26,7 +26,7 @@ CONFIG = """\
 providers:
   default: {{url: "{prometheus}", timeout: 2s}}
 telemetry:
-  window: 6s
+  window: 4s
   interval: 1s
   revisionQuery: >-
     sum by (namespace, revision) (

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from demo.manifests import App, Shop
 from demo.operator_process import install_crds, install_rights
 from demo.stage import Stage
 from sandbox import Cluster, Sandbox, traffic_missing
+
+AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards": []})
+"""A Rollout that nobody touches for the whole session: what the operator writes to it is counted."""
 
 
 @pytest.fixture(scope="session")
@@ -20,7 +25,7 @@ def cluster() -> Iterator[Cluster]:
     install_crds(sandbox)
     install_rights(sandbox)
     yield sandbox
-    sandbox.down()
+    _take_down(sandbox)
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +33,7 @@ def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """The API-level cluster with an operator that knows no metrics provider."""
     made = Stage(cluster, tmp_path_factory.mktemp("operator"))
     made.operator.start()
+    made.open(AT_REST, App("v1"))
     yield made
     _end(made)
 
@@ -40,7 +46,7 @@ def traffic_cluster() -> Iterator[Cluster]:
         pytest.skip("no traffic level here: " + "; ".join(missing))
     sandbox = Sandbox.up("traffic", f"tests-traffic-{os.getpid()}", owner_pid=os.getpid())
     yield sandbox
-    sandbox.down()
+    _take_down(sandbox)
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +65,10 @@ def _end(stage: Stage) -> None:
     stage.operator.stop()
     log = Path(stage.operator.log_file).read_text()
     assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:5000]
+
+
+def _take_down(sandbox: Sandbox) -> None:
+    """Stop it and leave nothing behind, not even its logs."""
+    folder = sandbox.layout.root
+    sandbox.down()
+    shutil.rmtree(folder, ignore_errors=True)

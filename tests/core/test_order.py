@@ -26,7 +26,7 @@ from tidegate.core.decision import (
     ScaleReplicaSet,
     SetWeight,
 )
-from tidegate.core.observation import RoutesView, RouteWeight
+from tidegate.core.observation import RoutesView, RouteWeight, TrafficReading
 
 DARK = spec(phases=(Phase(name="ten", weight=0, hold_s=60.0),))
 ASKED = {"guard/0": (read(1, 0.001),)}
@@ -259,6 +259,17 @@ def test_a_new_run_waits_until_the_routes_are_at_rest():
     case = at_rest(target="C", canary="B", revisions=(pods("A", 4), pods("B", 1)))
     decision = case.with_(traffic=counted(A=90, B=1)).decided()
     assert (decision.effect, decision.status.run) == (None, None)
+
+
+@pytest.mark.parametrize(("seconds_ago", "effect"), [(599, None), (601, "home")])
+def test_the_canary_destination_goes_home_after_drain_max_even_unseen(seconds_ago, effect):
+    case = at_rest(canary="B", revisions=(pods("A", 4), pods("B", 1)))
+    since = {"weight_since": ago(seconds_ago), "canary": "B", "canary_since": ago(3600)}
+    traffic = case.status.traffic.model_copy(update=since)
+    down = TrafficReading(at=ago(0), window_s=5, error="the provider does not answer")
+    decision = case.status_with(traffic=traffic).with_(traffic=down).decided()
+    wanted = PointDestination("canary", "A") if effect else None
+    assert decision.effect == wanted
 
 
 def test_an_abort_after_the_re_point_finds_the_run_promoted():

@@ -92,12 +92,14 @@ class Operator:
         return decision
 
     def run(self, until_s: float, *, stop: Callable[[Operator], bool] | None = None) -> None:
-        """Live until then, or until `stop` is seen at a quiet moment."""
+        """Live until then, or until `stop` is seen at a quiet moment or right after a crash."""
         while True:
             try:
                 wake_s = self.settle()
             except Crashed:
                 self._restart()
+                if stop is not None and stop(self):
+                    return
                 continue
             if self.world.now_s >= until_s or (stop is not None and stop(self)):
                 return

@@ -22,6 +22,7 @@ from tests.properties.scenario import (
     with_bad,
 )
 from tests.properties.world import Proxy, Setting
+from tidegate.api.actions import Verb
 
 
 @examples(60)
@@ -84,6 +85,11 @@ def test_a_reverted_revision_is_tried_again_only_when_asked_or_changed():
     finish(operator)
     operator.run(operator.world.now_s + 3600)
     assert operator.status.last_run_number == 1
+    operator.world.ask(Verb.RETRY)
+    operator.run(operator.world.now_s + 60)
+    finish(operator)
+    assert operator.status.last_run_number == 2
+    assert operator.status.reverted_revision == "B"
 
 
 def test_pods_that_never_start_end_the_run_without_a_request():

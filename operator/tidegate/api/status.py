@@ -168,9 +168,6 @@ class TrafficStatus(ApiModel):
         default=False,
         description="Whether the share seen in telemetry is the share that was asked for.",
     )
-    peak_weight: Percent = Field(
-        0, description="Largest weight the canary had in this run, in percent."
-    )
 
 
 class PauseStatus(ApiModel):

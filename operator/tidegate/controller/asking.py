@@ -30,7 +30,7 @@ class Asked:
     """One question of one Rollout: a check, or (None) its traffic."""
 
     key: tuple[str, str]
-    run_number: int
+    epoch: int
     ask: Ask
     arms: Arms
     question: Question | None = None

@@ -40,6 +40,8 @@ WORKERS = 16
 """Rollouts whose passes may wait for the API server at the same time."""
 STEPS_MAX = 40
 """Writes of one pass; a Rollout that wants more is queued again, behind the others."""
+ASK_AGAIN = timedelta(seconds=1)
+"""The least time between two askings of one check, whatever its answers say of their own time."""
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 15.0
 
@@ -173,7 +175,8 @@ class Loop:
     async def _observe(self, rollout: Rollout, memory: Memory) -> Observed:
         seen = await self._cluster.observe(rollout)
         run = memory.working.run
-        memory.begin_run(run.number if run else 0)
+        spec = rollout.spec
+        memory.begin(run.number if run else 0, (spec.metrics, spec.guards, spec.phases))
         return Observed(
             target=seen.target,
             revisions=seen.revisions,
@@ -229,7 +232,7 @@ class Loop:
                 continue
             memory.asking.add(ask.check_id)
             memory.asked_at[ask.check_id] = now
-            asked.append(Asked(key, memory.run_number, ask, arms, question))
+            asked.append(Asked(key, memory.epoch, ask, arms, question))
         self._asker.ask(asked)
         self._alarms.set(key, wake_at)
 
@@ -237,8 +240,7 @@ class Loop:
         last = memory.asked_at.get(ask.check_id)
         if last is None:
             return None
-        interval = timedelta(seconds=bound.interval_s) if bound else self._traffic_interval
-        return last + interval
+        return last + (ASK_AGAIN if bound else self._traffic_interval)
 
     def _answered(self, asked: Asked, answer: Reading | TrafficReading) -> None:
         memory = self._memories.get(asked.key)
@@ -248,6 +250,6 @@ class Loop:
         if isinstance(answer, TrafficReading):
             memory.traffic = answer
             self.queue.add(asked.key, Lane.PROGRESS)
-        elif asked.ask.check_id is not None and memory.run_number == asked.run_number:
+        elif asked.ask.check_id is not None and memory.epoch == asked.epoch:
             memory.keep(asked.ask.check_id, answer)
             self.queue.add(asked.key, Lane.BREACH)

@@ -15,25 +15,30 @@ from tidegate.core.verdicts import READINGS_MAX
 class Memory:
     """`stored` is the status as the API server has it, `working` the one that facts were added to.
 
-    Readings belong to one run; another run starts with none. `version` is the resourceVersion
-    that `stored` was read at or written as.
+    Readings belong to one run and one set of checks, an epoch; the next starts with none. `version`
+    is the resourceVersion that `stored` was read at or written as.
     """
 
     uid: str
     version: str
     stored: RolloutStatus
     working: RolloutStatus
-    run_number: int = -1
+    epoch: int = 0
+    asked_of: object = None
     readings: dict[str, deque[Reading]] = field(default_factory=dict)
     traffic: TrafficReading | None = None
     asked_at: dict[str | None, datetime] = field(default_factory=dict)
     asking: set[str | None] = field(default_factory=set)
     failures: int = 0
 
-    def begin_run(self, number: int) -> None:
-        """Forget the readings of an earlier run."""
-        if number != self.run_number:
-            self.run_number = number
+    def begin(self, number: int, asked_of: object) -> None:
+        """Forget the readings of an earlier run, or of checks that were edited since.
+
+        `asked_of` is what check ids point into: an edit may give the same id to another metric.
+        """
+        if (number, asked_of) != self.asked_of:
+            self.asked_of = (number, asked_of)
+            self.epoch += 1
             self.readings.clear()
             self.asked_at.clear()
 

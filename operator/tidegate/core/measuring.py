@@ -8,9 +8,11 @@ from tidegate.api.status import Verdict
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
 from tidegate.core.reasons import QUERY_REFUSED
-from tidegate.core.scene import Scene
+from tidegate.core.scene import Check, Scene
 from tidegate.core.verdicts import gate_passes, latest_verdict, stale_after_s
 
+FIRST_LOOK_S = 1.0
+"""How long after a change of the routes every check is looked at, whatever its interval."""
 TRAFFIC_INTERVAL_S = 1.0
 """How often requests per revision are counted while something waits for them."""
 
@@ -32,11 +34,24 @@ def questions(scene: Scene) -> tuple[tuple[Ask, ...], datetime | None]:
         at = traffic.at + timedelta(seconds=TRAFFIC_INTERVAL_S) if traffic else scene.now
         _sort(Ask(None), at, scene.now, due, times)
     for check in scene.probes():
-        readings = scene.observed.readings.get(check.id, ())
-        interval = timedelta(seconds=check.bound.interval_s)
-        at = readings[-1].at + interval if readings else scene.now
-        _sort(Ask(check.id), at, scene.now, due, times)
+        _sort(Ask(check.id), _ask_at(scene, check), scene.now, due, times)
     return tuple(due), min(times, default=None)
+
+
+def _ask_at(scene: Scene, check: Check) -> datetime:
+    """When the check is due: each interval, and soon after the routes have changed.
+
+    What was measured at another weight says little about this one, and a phase must not end an
+    interval late only because its gates were read just before it began.
+    """
+    readings = scene.observed.readings.get(check.id, ())
+    if not readings:
+        return scene.now
+    last = readings[-1].at
+    regular = last + timedelta(seconds=check.bound.interval_s)
+    if last >= scene.weight_since:
+        return regular
+    return min(regular, scene.weight_since + timedelta(seconds=FIRST_LOOK_S))
 
 
 def _sort(ask: Ask, at: datetime, now: datetime, due: list[Ask], times: list[datetime]) -> None:

@@ -11,7 +11,7 @@ from tidegate.core import reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
-from tidegate.core.revert import end_run
+from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import (
     canary_alive,
     canary_pointed,
@@ -82,7 +82,7 @@ def commit(scene: Scene) -> Step | None:
     status = note_run(scene.status, scene.now, "promotion", reasons.PROMOTED, message)
     ended = end_run(
         Scene(scene.rollout, status, scene.observed, scene.now),
-        "Promoted",
+        OUTCOME_PROMOTED,
         reasons.PROMOTED,
         message,
     )

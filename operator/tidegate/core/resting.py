@@ -6,6 +6,8 @@ stable pods, so that a stray weight harms nobody.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tidegate.api.status import PhaseStatus, RunStatus, Stage
 from tidegate.core import reasons
 from tidegate.core.convergence import Arm
@@ -109,13 +111,24 @@ def _canary_home(scene: Scene) -> Step | None:
             message=f"stable revision {stable} has no ready pod, so the canary keeps what it has",
         )
     gone = let_go(scene, Arm("canary", routes.canary), scene.weight_since)
+    home = PointDestination("canary", stable)
     if gone.free or nobody_there:
-        return Step(scene.status, PointDestination("canary", stable))
+        return Step(scene.status, home)
+    # Whoever still sends there is served by stable from then on: the bound can only help.
+    traffic = scene.status.traffic
+    pointed = traffic.canary_since if traffic and traffic.canary_since else scene.now
+    limit = max(scene.weight_since, pointed) + timedelta(seconds=scene.spec.drain.max_s)
+    if scene.now >= limit:
+        message = (
+            "the canary destination was not seen idle within drain.max "
+            f"{scene.spec.drain.max_s:g}s; it selects the stable pods now"
+        )
+        return Step(scene.status, home, (Note(reasons.DRAIN_TIMED_OUT, message, warning=True),))
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_IDLE,
         message="waiting until no proxy sends to the canary any more",
-        wake_at=gone.until,
+        wake_at=min(gone.until or limit, limit),
     )
 
 

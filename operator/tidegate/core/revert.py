@@ -13,9 +13,11 @@ from datetime import timedelta
 from tidegate.api.status import LastRun, RolloutStatus
 from tidegate.core import capacity, reasons
 from tidegate.core.decision import Note, SetWeight
+from tidegate.core.journal import noted
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
 
+OUTCOME_PROMOTED = "Promoted"
 OUTCOME_REVERTED = "Reverted"
 OUTCOME_SUPERSEDED = "Superseded"
 
@@ -49,6 +51,8 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
     """The status once the run is over; its phase and journal stay readable as the last run."""
     run = scene.run
     assert run is not None, "end_run is called only while a run is on"
+    if outcome != OUTCOME_PROMOTED:
+        run = noted(run, scene.now, "run", reason, message)
     last = LastRun(
         number=run.number,
         from_revision=run.from_revision,
