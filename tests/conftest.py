@@ -15,7 +15,7 @@ from demo.stage import Stage
 from sandbox import Cluster, Sandbox, traffic_missing
 
 AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards": []})
-"""A Rollout that nobody touches for the whole session: what the operator writes to it is counted."""
+"""A Rollout that nobody touches all session long: what the operator writes to it is counted."""
 
 
 @pytest.fixture(scope="session")
