@@ -41,7 +41,10 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: check
-check: lint types contracts generated-check unit ## Everything that needs no server; a minute at most
+check: static unit ## Everything that needs no server; a minute at most
+
+.PHONY: static
+static: lint types contracts generated-check
 
 .PHONY: lint
 lint: setup
@@ -63,7 +66,7 @@ contracts: setup
 .PHONY: unit
 unit: setup ## Fast tests only: no server, no network
 	@echo "==> tests without servers"
-	@$(BIN)/pytest -q -m 'not api and not prometheus and not traffic'
+	@TIDEGATE_QUICK=1 $(BIN)/pytest -q -m 'not api and not prometheus and not traffic'
 
 .PHONY: format
 format: setup ## Let the formatter and the safe fixes do their work
@@ -98,7 +101,7 @@ sandbox-build: setup ## Build the sandbox's binaries only (about a quarter of an
 	@$(BIN)/python -m sandbox build --level traffic
 
 .PHONY: test
-test: check sandbox ## All there is: checks, then every test, on real servers
+test: static sandbox ## All there is: checks, then every test, on real servers
 	@echo "==> all tests"
 	@$(BIN)/pytest --durations=10
 
