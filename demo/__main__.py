@@ -13,7 +13,7 @@ from demo.manifests import App, Shop
 from demo.report import Outcome, measure, sentences, table
 from demo.stage import Stage
 from demo.view import View
-from sandbox import Cluster, Sandbox, SandboxError, traffic_missing
+from sandbox import Cluster, Sandbox, SandboxError, external, traffic_missing
 
 NAME = "demo"
 PHASES = (
@@ -36,18 +36,17 @@ WARM_UP_S = 30.0
 
 def main() -> int:
     """Play the demo; 0 when both releases went as they should, 1 when not, 2 when it cannot run."""
-    missing = traffic_missing()
-    if missing:
-        print("The demo needs a machine that can run a small cluster. What is missing here:")
-        for sentence in missing:
-            print(f"  - {sentence}")
-        return 2
     keep = os.environ.get("KEEP") == "1"
+    choice = os.environ.get("CLUSTER", "")
+    missing = [] if choice else traffic_missing()
+    if missing:
+        _say_missing(missing)
+        return 2
     folder = Path(tempfile.mkdtemp(prefix="tidegate-demo-"))
     try:
-        cluster = Sandbox.up(level="traffic", name=NAME, owner_pid=None if keep else os.getpid())
+        cluster = _cluster(choice, keep=keep)
     except SandboxError as error:
-        print(f"The sandbox did not start: {error}")
+        print(f"The cluster did not start: {error}")
         return 2
     stage = Stage(cluster, folder)
     try:
@@ -64,6 +63,25 @@ def main() -> int:
     if not keep and outcome.as_it_should:
         shutil.rmtree(folder, ignore_errors=True)
     return 0 if outcome.as_it_should else 1
+
+
+def _cluster(choice: str, *, keep: bool) -> Cluster:
+    """The cluster that CLUSTER asks for, or a sandbox that ends with us unless it is to be kept."""
+    if choice:
+        return external.up(choice, NAME)
+    return Sandbox.up(level="traffic", name=NAME, owner_pid=None if keep else os.getpid())
+
+
+def _say_missing(missing: list[str]) -> None:
+    print("The demo makes a small real cluster on this machine. What is missing for that:")
+    for sentence in missing:
+        print(f"  - {sentence}")
+    print(
+        "Another cluster will do: CLUSTER=KUBECONFIG (yours) or CLUSTER=kind (made with Docker), "
+        "with Istio, a gateway and Prometheus in it; sandbox/README.md says how to name them."
+    )
+    if shutil.which("docker") is None:
+        print("Docker was not found here, so CLUSTER=kind would not work either.")
 
 
 def play(stage: Stage) -> Outcome:

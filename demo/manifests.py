@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 Object = dict[str, Any]
 
-IMAGE = "docker.io/local/demo-app:1"
+IMAGE = os.environ.get("TIDEGATE_DEMO_IMAGE", "docker.io/local/demo-app:1")
+"""The demo app; another cluster than the sandbox needs it where its nodes can pull it."""
 PORT = 8080
 
 
@@ -127,7 +129,7 @@ class Shop:
         container = {
             "name": "app",
             "image": app.image,
-            "imagePullPolicy": "Never",
+            "imagePullPolicy": "IfNotPresent",
             "env": app.environment(),
             "ports": [{"containerPort": PORT}],
             "readinessProbe": {
