@@ -20,22 +20,31 @@ AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards":
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A real API server with our CRDs and simulated pods; no operator runs in it by itself."""
-    sandbox = Sandbox.up("api", f"tests-api-{os.getpid()}", owner_pid=os.getpid())
-    install_crds(sandbox)
-    install_rights(sandbox)
+    """A real API server with our CRDs and simulated pods; no operator ever runs in it."""
+    sandbox = _api_level("api")
     yield sandbox
     _take_down(sandbox)
 
 
 @pytest.fixture(scope="session")
-def stage(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """The API-level cluster with an operator that knows no metrics provider."""
-    made = Stage(cluster, tmp_path_factory.mktemp("operator"))
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """An API-level cluster of its own, with an operator that knows no metrics provider."""
+    sandbox = _api_level("stage")
+    made = Stage(sandbox, tmp_path_factory.mktemp("operator"))
     made.operator.start()
     made.open(AT_REST, App("v1"))
     yield made
-    _end(made)
+    try:
+        _end(made)
+    finally:
+        _take_down(sandbox)
+
+
+def _api_level(name: str) -> Sandbox:
+    sandbox = Sandbox.up("api", f"tests-{name}-{os.getpid()}", owner_pid=os.getpid())
+    install_crds(sandbox)
+    install_rights(sandbox)
+    return sandbox
 
 
 @pytest.fixture(scope="session")
