@@ -1,5 +1,6 @@
 """Starting a detached supervisor and following it until the sandbox is ready."""
 
+import atexit
 import subprocess
 import sys
 import time
@@ -16,6 +17,13 @@ _POLL_S = 0.05
 # Supervisors this process started: kept, so that they are not taken for forgotten children, and
 # reaped when they have ended.
 _started: list["subprocess.Popen[bytes]"] = []
+
+
+@atexit.register
+def _reap() -> None:
+    """Take note of those that have ended: they are not left running."""
+    for child in _started:
+        child.poll()
 
 
 class Launch:

@@ -20,7 +20,7 @@ AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards":
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A real API server with our CRDs and simulated pods; no operator ever runs in it."""
+    """A real API server with our CRDs and simulated pods; no operator and no rights of one."""
     sandbox = _api_level("api")
     yield sandbox
     _take_down(sandbox)
@@ -30,6 +30,7 @@ def cluster() -> Iterator[Cluster]:
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An API-level cluster of its own, with an operator that knows no metrics provider."""
     sandbox = _api_level("stage")
+    install_rights(sandbox)
     made = Stage(sandbox, tmp_path_factory.mktemp("operator"))
     made.operator.start()
     made.open(AT_REST, App("v1"))
@@ -43,7 +44,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 def _api_level(name: str) -> Sandbox:
     sandbox = Sandbox.up("api", f"tests-{name}-{os.getpid()}", owner_pid=os.getpid())
     install_crds(sandbox)
-    install_rights(sandbox)
     return sandbox
 
 
