@@ -87,7 +87,7 @@ def test_a_pod_without_one_of_its_restrictions_may_not(cluster: Any, namespace: 
     ("verb", "group", "resource", "allowed"),
     [
         ("list", "tidegate.io", "rollouts", True),
-        ("patch", "tidegate.io", "rollouts/status", True),
+        ("update", "tidegate.io", "rollouts/status", True),
         ("patch", "tidegate.io", "rollouts", False),
         ("create", "apps", "replicasets", True),
         ("patch", "networking.istio.io", "virtualservices", True),

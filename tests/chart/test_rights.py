@@ -5,16 +5,16 @@ from tests.house.tree import ROOT
 
 GRANTED = {
     ("tidegate.io", "rollouts"): "get list watch",
-    ("tidegate.io", "rollouts/status"): "patch update",
-    ("tidegate.io", "rolloutruns"): "get list create patch",
+    ("tidegate.io", "rollouts/status"): "update",
+    ("tidegate.io", "rolloutruns"): "create delete",
     ("tidegate.io", "rolloutruns/status"): "patch",
-    ("tidegate.io", "rolloutactions"): "get list watch",
+    ("tidegate.io", "rolloutactions"): "list watch",
     ("tidegate.io", "rolloutactions/status"): "patch",
     ("apps", "replicasets"): "get list watch create patch delete",
     ("", "services"): "get list watch patch",
     ("networking.istio.io", "virtualservices"): "get list watch patch",
-    ("networking.istio.io", "destinationrules"): "get list watch create patch",
-    ("events.k8s.io", "events"): "create patch",
+    ("networking.istio.io", "destinationrules"): "get list watch patch",
+    ("events.k8s.io", "events"): "create",
 }
 EXPECTED = {(*key, verb) for key, verbs in GRANTED.items() for verb in verbs.split()}
 SUBJECT = {"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}

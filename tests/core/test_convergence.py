@@ -15,7 +15,9 @@ def reading(by_revision=None, by_subset=None, *, error="", at=NOW):
     ("traffic", "seen"),
     [
         (None, "unknown"),
-        (reading({"B": 100}, error="down"), "unknown"),
+        (reading({"B": 100}, error="subsets are down"), "yes"),
+        (reading(error="down"), "unknown"),
+        (reading({"B": 19}, error="subsets are down"), "unknown"),
         (reading({"B": 100}, at=ago(11)), "unknown"),
         (reading({"B": 100}), "yes"),
         (reading({"B": 100, "A": 0}), "yes"),
@@ -26,12 +28,12 @@ def reading(by_revision=None, by_subset=None, *, error="", at=NOW):
         (reading(None, {"canary": 100}), "yes"),
         (reading(None, {"canary": 100, "stable": 1}), "no"),
         (reading({"B": 100}, {"canary": 50, "stable": 1}), "no"),
-        (reading({"A": 1, "B": 100}, {"canary": 101}), "no"),
+        (reading({"A": 1, "B": 100}, {"canary": 101}), "yes"),  # around the mesh, to the pods
         (reading({"B": 19}, {"canary": 100}), "yes"),
         (reading({}, {}), "silent"),
     ],
 )
-def test_idle_is_proven_by_any_count_and_denied_by_any(traffic, seen):
+def test_a_destination_is_idle_by_its_own_count_else_by_its_revision(traffic, seen):
     assert idle(traffic, STABLE, ago(10)) == seen
 
 

@@ -249,6 +249,9 @@ class RolloutStatus(ApiModel):
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
+    resumed_at: Timestamp | None = Field(
+        None, description="When a person last resumed it; earlier breaches do not pause again."
+    )
     waiting_since: Timestamp | None = Field(
         None, description="Since when canary pods have not been ready, in UTC."
     )

@@ -35,6 +35,12 @@ class Alarms:
         heapq.heappush(self._heap, (at, key))
         self._changed.set()
 
+    def set_no_later(self, key: Key, at: datetime) -> None:
+        """Ring at that time unless an earlier alarm is set already."""
+        known = self._due.get(key)
+        if known is None or at < known:
+            self.set(key, at)
+
     async def run(self) -> None:
         """Ring until cancelled."""
         while True:

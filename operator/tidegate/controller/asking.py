@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate.api.checks import Bound, Metric
 from tidegate.core.decision import Ask
-from tidegate.core.observation import Reading, TrafficReading
+from tidegate.core.observation import Answer, Reading, TrafficReading
+from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Metrics, Question
 
 GATHER_S = 0.02
 """How long a question waits for others to be asked with it."""
-BATCHES_MAX = 16
+BATCHES_MAX = 256
 """Batches on their way at once; beyond that questions wait for the next gathering."""
 
 logger = logging.getLogger(__name__)
@@ -42,9 +43,11 @@ class Asker:
     def __init__(
         self,
         metrics: Metrics,
+        clock: Clock,
         answered: Callable[[Asked, Reading | TrafficReading], None],
     ) -> None:
         self._metrics = metrics
+        self._clock = clock
         self._answered = answered
         self._pending: list[Asked] = []
         self._due = asyncio.Event()
@@ -86,18 +89,27 @@ class Asker:
 
     async def _send_group(self, members: list[Asked]) -> None:
         questions = [asked.question for asked in members if asked.question is not None]
-        answers = await self._metrics.ask(questions)
+        answers: Mapping[Question, Reading] = {}
+        try:
+            answers = await self._metrics.ask(questions)
+        except Exception:  # a check must never stay asked for ever, which would blind a guard
+            logger.exception("asking a metrics provider failed")
+        failed = Reading(self._clock.now(), Answer.ERROR, detail="the question failed; see the log")
         for asked in members:
-            if asked.question is not None and asked.question in answers:
-                self._answered(asked, answers[asked.question])
+            if asked.question is not None:
+                self._answered(asked, answers.get(asked.question, failed))
 
     async def _send_traffic(self, batch: list[Asked]) -> None:
         if not batch:
             return
-        answers = await self._metrics.traffic([asked.arms for asked in batch])
+        answers: Mapping[tuple[str, str], TrafficReading] = {}
+        try:
+            answers = await self._metrics.traffic([asked.arms for asked in batch])
+        except Exception:  # as above
+            logger.exception("counting traffic failed")
+        failed = TrafficReading(self._clock.now(), 0.0, error="the question failed; see the log")
         for asked in batch:
-            if asked.key in answers:
-                self._answered(asked, answers[asked.key])
+            self._answered(asked, answers.get(asked.key, failed))
 
 
 def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:

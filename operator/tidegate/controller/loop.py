@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.resources import Body, uid_of, version_of
 from tidegate.api.checks import Bound
+from tidegate.api.meta import Meta
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, State
@@ -24,9 +26,11 @@ from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.controller.memory import Memory
 from tidegate.controller.posting import Poster
 from tidegate.controller.queue import KeyQueue, Lane
+from tidegate.controller.recording import Recorder
+from tidegate.core import reasons
 from tidegate.core.decide import decide
 from tidegate.core.decision import Ask, Decision
-from tidegate.core.observation import Observed, Reading, TrafficReading
+from tidegate.core.observation import Observed, Problem, Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, worth_writing
 from tidegate.ports.clock import Clock
@@ -44,6 +48,11 @@ ASK_AGAIN = timedelta(seconds=1)
 """The least time between two askings of one check, whatever its answers say of their own time."""
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 15.0
+DOUBLINGS_MAX = 10
+CONFLICTS_MAX = 3
+"""Conflicts in a row after which a pass waits: somebody else writes as fast as we do."""
+PROBLEM_AGAIN = timedelta(seconds=30)
+"""How soon a Rollout that waits for somebody to mend something looks again by itself."""
 
 logger = logging.getLogger(__name__)
 
@@ -57,16 +66,18 @@ class Loop:
         metrics: Metrics,
         clock: Clock,
         poster: Poster,
+        recorder: Recorder,
         traffic_interval_s: float,
     ) -> None:
         self.queue = KeyQueue()
         self._cluster = cluster
         self._clock = clock
         self._poster = poster
+        self._recorder = recorder
         self._traffic_interval = timedelta(seconds=traffic_interval_s)
         self._memories: dict[Key, Memory] = {}
         self._alarms = Alarms(clock, lambda key: self.queue.add(key, Lane.PROGRESS))
-        self._asker = Asker(metrics, self._answered)
+        self._asker = Asker(metrics, clock, self._answered)
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -81,6 +92,7 @@ class Loop:
         self._memories.pop(key, None)
         self._alarms.set(key, None)
         self._cluster.forget(key)
+        self._recorder.forget(key)
 
     async def _work(self) -> None:
         while True:
@@ -102,36 +114,63 @@ class Loop:
             return
         if error is not None:
             logger.warning("%s/%s: %s; trying again", *key, error)
-        wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2**memory.failures)
+        wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(memory.failures, DOUBLINGS_MAX))
         if isinstance(error, ApiUnavailable) and error.retry_after_s is not None:
             wait_s = max(wait_s, error.retry_after_s)
         memory.failures += 1
         # Spread over time, so that many Rollouts do not come back at once.
         wait_s *= random.uniform(0.7, 1.3)  # noqa: S311 — jitter, not a secret
-        self._alarms.set(key, self._clock.now() + timedelta(seconds=wait_s))
+        self._alarms.set_no_later(key, self._clock.now() + timedelta(seconds=wait_s))
 
     async def _pass(self, key: Key) -> None:
+        conflicts = 0
         for _ in range(STEPS_MAX):
             body = self._cluster.rollouts.get(key)
             if body is None:
                 self.forget(key)
+                await self._cluster.refuse_orphans(key, self._clock.now())
                 return
             memory = self._memory(key, body)
-            try:
-                rollout = Rollout.parse(body)
-            except SpecError as error:
-                await self._refuse(key, body, memory, error)
+            rollout, unread = self._parse(body, memory)
+            if rollout is None:
+                await self._refuse(key, body, memory, unread)
                 return
             if rollout.deleting:
                 return
             try:
-                if not await self._step(key, rollout, memory):
+                if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
                     return
+                conflicts = 0
             except Conflict as conflict:
                 logger.info("%s/%s: %s; looking again", *key, conflict)
                 memory.working = memory.stored
+                conflicts += 1
+                if conflicts >= CONFLICTS_MAX:
+                    raise
         self.queue.add(key, Lane.STATUS)
+
+    @staticmethod
+    def _parse(body: Body, memory: Memory) -> tuple[Rollout | None, str]:
+        """The Rollout, and why its spec cannot be read now.
+
+        Then the last spec that could be read stands in for it, so that guards and aborts of a
+        run that is on still work.
+        """
+        try:
+            memory.parsed = Rollout.parse(body)
+        except SpecError as error:
+            if memory.parsed is None:
+                return None, str(error)
+            meta = Meta.parse(body)
+            stand_in = replace(
+                memory.parsed,
+                resource_version=meta.resource_version,
+                generation=meta.generation,
+                deleting=meta.deleting,
+            )
+            return stand_in, str(error)
+        return memory.parsed, ""
 
     def _memory(self, key: Key, body: Body) -> Memory:
         """What is remembered of the Rollout; a status that somebody else wrote replaces it."""
@@ -147,9 +186,9 @@ class Loop:
                 memory.stored = memory.working = status
         return memory
 
-    async def _step(self, key: Key, rollout: Rollout, memory: Memory) -> bool:
+    async def _step(self, key: Key, rollout: Rollout, memory: Memory, unread: str) -> bool:
         """One decision and its one write; whether another should follow at once."""
-        observed = await self._observe(rollout, memory)
+        observed = await self._observe(rollout, memory, unread)
         now = self._clock.now()
         decision = decide(rollout, memory.working, observed, now)
         found = conditions(rollout, decision.status, decision.reason, now)
@@ -157,9 +196,9 @@ class Loop:
         if decision.effect is not None:
             try:
                 await self._cluster.apply(rollout, decision.effect)
-            except ApiUnavailable:
-                if intent_changed(memory.stored, status):
-                    await self._store(rollout, memory, status)  # a verdict is kept in any case
+            except (ApiUnavailable, ApiRefused) as error:
+                if await self._keep_verdict(rollout, memory, status, error):
+                    self._poster.post(rollout, decision.notes)
                 raise
         decided = intent_changed(memory.stored, status)
         if decided or (decision.effect is None and worth_writing(memory.stored, status, now)):
@@ -169,11 +208,34 @@ class Loop:
         if decision.effect is not None or decided:
             return True
         self._wait(key, rollout, memory, decision, observed)
-        await self._cluster.write_run(rollout, status)
+        if observed.problems:
+            self._alarms.set_no_later(key, now + PROBLEM_AGAIN)
+        self._recorder.record(rollout, status)
         return False
 
-    async def _observe(self, rollout: Rollout, memory: Memory) -> Observed:
+    async def _keep_verdict(
+        self, rollout: Rollout, memory: Memory, status: RolloutStatus, error: Exception
+    ) -> bool:
+        """A write failed: what was decided is stored in any case, and why it is not done yet.
+
+        Whether something was decided, so that its events are due.
+        """
+        decided = intent_changed(memory.stored, status)
+        refused = isinstance(error, ApiRefused)
+        if refused:
+            message = f"the API server refuses a write: {error}"
+            status = changed(status, message=message)
+            now = self._clock.now()
+            found = conditions(rollout, status, reasons.WRITE_REFUSED, now)
+            status = changed(status, conditions=found)
+        if decided or (refused and worth_writing(memory.stored, status, self._clock.now())):
+            await self._store(rollout, memory, status)
+            memory.working = status
+        return decided
+
+    async def _observe(self, rollout: Rollout, memory: Memory, unread: str) -> Observed:
         seen = await self._cluster.observe(rollout)
+        unreadable_now = (Problem(reasons.INVALID_SPEC, unread),) if unread else ()
         run = memory.working.run
         spec = rollout.spec
         memory.begin(run.number if run else 0, (spec.metrics, spec.guards, spec.phases))
@@ -181,7 +243,7 @@ class Loop:
             target=seen.target,
             revisions=seen.revisions,
             routes=seen.routes,
-            problems=seen.problems,
+            problems=unreadable_now + seen.problems,
             traffic=memory.traffic,
             readings=memory.snapshot(),
             actions=seen.actions,
@@ -189,14 +251,14 @@ class Loop:
 
     async def _store(self, rollout: Rollout, memory: Memory, status: RolloutStatus) -> None:
         key = (rollout.namespace, rollout.name)
-        memory.version = await self._cluster.write_status(key, status)
+        memory.version = await self._cluster.write_status(key, memory.version, status)
         memory.stored = status
 
-    async def _refuse(self, key: Key, body: Body, memory: Memory, error: SpecError) -> None:
+    async def _refuse(self, key: Key, body: Body, memory: Memory, error: str) -> None:
         """A spec that cannot be read moves nothing; the status says which field and why."""
         generation = int(body["metadata"].get("generation", 0))
         now = self._clock.now()
-        message = str(error)[:1000]
+        message = error[:1000]
         status = changed(
             memory.working,
             state=State.INVALID,
@@ -205,7 +267,7 @@ class Loop:
             conditions=unreadable(memory.working, generation, message, now),
         )
         if worth_writing(memory.stored, status, now):
-            memory.version = await self._cluster.write_status(key, status)
+            memory.version = await self._cluster.write_status(key, memory.version, status)
             memory.stored = memory.working = status
 
     # ------------------------------------------------------------------ asking
@@ -250,6 +312,7 @@ class Loop:
         if isinstance(answer, TrafficReading):
             memory.traffic = answer
             self.queue.add(asked.key, Lane.PROGRESS)
-        elif asked.ask.check_id is not None and memory.epoch == asked.epoch:
-            memory.keep(asked.ask.check_id, answer)
+        elif asked.ask.check_id is not None:
+            if memory.epoch == asked.epoch:
+                memory.keep(asked.ask.check_id, answer)
             self.queue.add(asked.key, Lane.BREACH)

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.verdicts import READINGS_MAX
@@ -16,7 +17,8 @@ class Memory:
     """`stored` is the status as the API server has it, `working` the one that facts were added to.
 
     Readings belong to one run and one set of checks, an epoch; the next starts with none. `version`
-    is the resourceVersion that `stored` was read at or written as.
+    is the resourceVersion that `stored` was read at or written as; `parsed` is the last Rollout
+    whose spec could be read.
     """
 
     uid: str
@@ -30,6 +32,7 @@ class Memory:
     asked_at: dict[str | None, datetime] = field(default_factory=dict)
     asking: set[str | None] = field(default_factory=set)
     failures: int = 0
+    parsed: Rollout | None = None
 
     def begin(self, number: int, asked_of: object) -> None:
         """Forget the readings of an earlier run, or of checks that were edited since.

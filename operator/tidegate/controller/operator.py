@@ -11,15 +11,20 @@ from typing import Any
 from tidegate.adapters.kubernetes.api import Api, connect
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.resources import ROLLOUT_ACTIONS, ROLLOUTS, Resource, key_of
+from tidegate.adapters.kubernetes.runs import RunJournal
 from tidegate.adapters.prometheus.provider import PrometheusMetrics
 from tidegate.controller.clock import SystemClock
 from tidegate.controller.loop import Loop
 from tidegate.controller.posting import Poster
 from tidegate.controller.queue import Lane
+from tidegate.controller.recording import Recorder
 from tidegate.controller.settings import Settings
+from tidegate.ports.cluster import ApiUnavailable
 
 PAGE_OBJECTS = 500
 FIRST_LIST_S = 30.0
+LIST_AGAIN_MIN_S = 0.5
+LIST_AGAIN_MAX_S = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -49,16 +54,18 @@ class Operator:
             settings.providers, settings.telemetry, self._clock
         )
         poster = Poster(api, self._clock, socket.gethostname())
+        recorder = Recorder(RunJournal(api))
         interval_s = settings.telemetry.interval_s
-        self._loop = loop = Loop(cluster, metrics, self._clock, poster, interval_s)
+        self._loop = loop = Loop(cluster, metrics, self._clock, poster, recorder, interval_s)
         for resource in (ROLLOUTS, ROLLOUT_ACTIONS):
-            for body in await self._list(api, resource):
+            for body in await self._list_patiently(api, resource):
                 self.seen(resource, "ADDED", body)
         self._spawn("watch replicasets", cluster.replica_sets.run())
         if not await cluster.replica_sets.synced(FIRST_LIST_S):
             trouble = cluster.replica_sets.trouble or "no answer"
             raise StartError(f"ReplicaSets could not be listed: {trouble}")
         self._spawn("events", poster.run())
+        self._spawn("runs", recorder.run())
         self._spawn("loop", loop.run())
 
     async def stop(self) -> None:
@@ -77,6 +84,17 @@ class Operator:
         task = asyncio.create_task(work, name=name)
         task.add_done_callback(_die_with)
         self._tasks.append(task)
+
+    async def _list_patiently(self, api: Api, resource: Resource) -> list[dict[str, Any]]:
+        """As `_list`, for as long as the API server is away: it may start after us."""
+        wait_s = LIST_AGAIN_MIN_S
+        while True:
+            try:
+                return await self._list(api, resource)
+            except ApiUnavailable as error:
+                logger.warning("%s; trying again in %g s", error, wait_s)
+            await asyncio.sleep(wait_s)
+            wait_s = min(LIST_AGAIN_MAX_S, wait_s * 2)
 
     async def _list(self, api: Api, resource: Resource) -> list[dict[str, Any]]:
         bodies: list[dict[str, Any]] = []

@@ -108,7 +108,11 @@ def _resume(scene: Scene, _action: Action) -> Step:
         return _refuse(scene, "spec.paused is true; set it to false where the Rollout is kept")
     if scene.status.pause is None:
         return _refuse(scene, "it is not paused")
-    return Step(changed(scene.status, pause=None), reason=reasons.RESUMED, message="resumed")
+    return Step(
+        changed(scene.status, pause=None, resumed_at=scene.now),
+        reason=reasons.RESUMED,
+        message="resumed",
+    )
 
 
 def _promote(scene: Scene, _action: Action) -> Step:

@@ -47,17 +47,20 @@ class Arm:
 
 
 def idle(traffic: TrafficReading | None, arm: Arm, since: datetime) -> Seen:
-    """Whether no request reached the arm during a whole window that ended after `since`."""
-    if traffic is None or traffic.at < since or traffic.error:
+    """Whether no request reached the arm during a whole window that ended after `since`.
+
+    Of a destination, the count of the destination itself decides where there is one: requests
+    that reach its pods some other way (a client outside the mesh) do not care where it points.
+    Of pods that no destination selects, only the count of their revision can tell.
+    """
+    if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
-    said = []
-    if traffic.by_revision is not None and arm.revision is not None:
-        said.append(_zero(traffic.by_revision, arm.revision))
-    if traffic.by_subset is not None and arm.subset:
-        said.append(_zero(traffic.by_subset, arm.subset))
-    if Seen.NO in said:
-        return Seen.NO
-    return Seen.YES if Seen.YES in said else Seen.SILENT
+    said = Seen.SILENT
+    if arm.subset and traffic.by_subset is not None:
+        said = _zero(traffic.by_subset, arm.subset)
+    elif arm.revision is not None and traffic.by_revision is not None:
+        said = _zero(traffic.by_revision, arm.revision)
+    return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
 
 
 def _zero(counts: Mapping[str, float], key: str) -> Seen:
@@ -72,13 +75,14 @@ def share(traffic: TrafficReading | None, canary: str, weight: int, since: datet
     The band is four standard deviations of a binomial count plus a little slack, so that what is
     called converged is so within what the number of requests can tell.
     """
-    if traffic is None or traffic.at < since or traffic.error:
+    if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
-    if traffic.by_revision is not None:
-        return _in_band(traffic.by_revision, canary, weight)
+    said = Seen.SILENT
     if traffic.by_subset is not None:
-        return _in_band(traffic.by_subset, "canary", weight)
-    return Seen.SILENT
+        said = _in_band(traffic.by_subset, "canary", weight)
+    elif traffic.by_revision is not None:
+        said = _in_band(traffic.by_revision, canary, weight)
+    return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
 
 
 def _in_band(counts: Mapping[str, float], key: str, weight: int) -> Seen:

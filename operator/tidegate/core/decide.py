@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import PauseStatus, RolloutStatus, Stage
@@ -25,11 +25,11 @@ from tidegate.core import (
     running,
 )
 from tidegate.core.decision import Decision, Note
-from tidegate.core.observation import Observed, Problem
-from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.observation import Observed, Problem, Reading
+from tidegate.core.scene import Check, Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
-from tidegate.core.verdicts import bound_text, guard_breached
+from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
 
 
 def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: datetime) -> Decision:
@@ -112,12 +112,21 @@ def _retargeted(scene: Scene) -> Step | None:
     return Step(status, revert.away(scene), (note,), reasons.SUPERSEDED, message)
 
 
+def _since_resumed(scene: Scene, check: Check) -> tuple[Reading, ...]:
+    """What was measured since a person last said that it may go on."""
+    resumed = scene.status.resumed_at
+    readings = scene.readings(check)
+    return tuple(r for r in readings if r.at > resumed) if resumed else readings
+
+
 def _paused_by_guard(scene: Scene) -> Step | None:
     if scene.status.pause is not None:
         return None
     for check, guard in scene.guards():
-        readings = scene.readings(check)
+        readings = _since_resumed(scene, check)
         if guard.then != "pause" or not readings or not guard_breached(guard, readings):
+            continue
+        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
             continue
         message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
         pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)

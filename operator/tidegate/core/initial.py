@@ -28,7 +28,7 @@ def _adopted(scene: Scene) -> Step | None:
     """
     routes = scene.routes
     view = scene.observed.revision(routes.stable) if routes else None
-    if view is None or view.ready == 0 or view.name == scene.target:
+    if view is None or view.name == scene.target:
         return None
     return Step(
         changed(scene.status, stable_revision=view.name),

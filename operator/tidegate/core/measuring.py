@@ -49,9 +49,8 @@ def _ask_at(scene: Scene, check: Check) -> datetime:
         return scene.now
     last = readings[-1].at
     regular = last + timedelta(seconds=check.bound.interval_s)
-    if last >= scene.weight_since:
-        return regular
-    return min(regular, scene.weight_since + timedelta(seconds=FIRST_LOOK_S))
+    first_look = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
+    return regular if last >= first_look else min(regular, first_look)
 
 
 def _sort(ask: Ask, at: datetime, now: datetime, due: list[Ask], times: list[datetime]) -> None:

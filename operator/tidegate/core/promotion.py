@@ -6,11 +6,14 @@ selects the new revision means promoted, whatever a lost status says.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tidegate.api.status import Stage, Verdict
 from tidegate.core import reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
+from tidegate.core.measuring import FIRST_LOOK_S
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import (
     canary_alive,
@@ -21,7 +24,7 @@ from tidegate.core.running import (
 )
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.verdicts import latest_verdict
-from tidegate.core.waiting import let_go
+from tidegate.core.waiting import let_go, telemetry_trouble
 
 ALL = 100
 
@@ -41,8 +44,12 @@ def step(scene: Scene) -> Step:
 
 def _guarded(scene: Scene) -> Step | None:
     """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
+    seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     for check, guard in scene.guards() if scene.full else ():
-        verdict = latest_verdict(guard, scene.readings(check), scene.now)
+        readings = scene.readings(check)
+        verdict = latest_verdict(guard, readings, scene.now)
+        if verdict is Verdict.PASS and readings[-1].at < seen_since:
+            verdict = Verdict.NODATA  # measured before it had all the traffic
         if verdict is not Verdict.PASS:
             return Step(
                 scene.status,
@@ -66,7 +73,8 @@ def _stable_let_go(scene: Scene) -> Step:
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_IDLE,
-        message="canary has all traffic; waiting until no proxy sends to stable any more",
+        message="canary has all traffic; waiting until no proxy sends to stable any more"
+        + telemetry_trouble(scene),
         wake_at=gone.until,
     )
 

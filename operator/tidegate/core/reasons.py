@@ -55,6 +55,7 @@ SERVICE_NOT_FOUND = "ServiceNotFound"
 WORKLOAD_NOT_FOUND = "WorkloadNotFound"
 CONFLICT = "Conflict"
 QUERY_REFUSED = "QueryRefused"
+WRITE_REFUSED = "WriteRefused"
 PROVIDER_NOT_FOUND = "ProviderNotFound"
 
 # Actions of people

@@ -15,7 +15,7 @@ from tidegate.core.decision import CreateReplicaSet, Note, PointDestination, Sca
 from tidegate.core.journal import noted
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.waiting import let_go
+from tidegate.core.waiting import let_go, telemetry_trouble
 
 
 def at_rest(scene: Scene) -> bool:
@@ -127,7 +127,7 @@ def _canary_home(scene: Scene) -> Step | None:
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_IDLE,
-        message="waiting until no proxy sends to the canary any more",
+        message="waiting until no proxy sends to the canary any more" + telemetry_trouble(scene),
         wake_at=min(gone.until or limit, limit),
     )
 
@@ -175,6 +175,7 @@ def _start(scene: Scene) -> Step | None:
         canary_revision=target,
         reverted_revision=None,
         last_run_number=number,
+        resumed_at=None,
         checks=(),
         waiting_since=None,  # what stable lacked at rest is not the new revision's delay
         blind_since=None,

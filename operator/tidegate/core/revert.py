@@ -81,6 +81,8 @@ def send_back(scene: Scene, reason: str, message: str) -> Step:
     """End the run as reverted; the route write that does it comes with the same step."""
     run = scene.run
     assert run is not None, "send_back is called only while a run is on"
+    if scene.routes is None:
+        message += "; the routes cannot be read now, so traffic follows as soon as they can"
     status = changed(
         end_run(scene, OUTCOME_REVERTED, reason, message),
         reverted_revision=None
@@ -156,6 +158,8 @@ def _on_blindness(scene: Scene) -> Step | None:
     since = scene.status.blind_since
     if blind.then != "revert" or since is None:
         return None
+    if not any(scene.observed.readings.get(check.id) for check, _ in scene.guards()):
+        return None  # nothing was asked yet since the process began: that is not blindness
     if scene.now - since < timedelta(seconds=blind.after_s):
         return None
     return send_back(

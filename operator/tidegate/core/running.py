@@ -17,7 +17,7 @@ from tidegate.core.decision import (
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, obstacle_to_raise, unanswered
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.waiting import let_go
+from tidegate.core.waiting import let_go, telemetry_trouble
 
 
 def step(scene: Scene) -> Step:
@@ -129,7 +129,8 @@ def canary_pointed(scene: Scene) -> Step | None:
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_IDLE,
-        message="waiting until no proxy sends to the canary destination before it is re-pointed",
+        message="waiting until no proxy sends to the canary destination before it is re-pointed"
+        + telemetry_trouble(scene),
         wake_at=gone.until,
     )
 
@@ -232,7 +233,8 @@ def _realised(scene: Scene) -> Step | None:
         return Step(
             converged,
             reason=reasons.WAITING_FOR_TRAFFIC,
-            message="waiting until the proxies send the share that the routes ask for",
+            message="waiting until the proxies send the share that the routes ask for"
+            + telemetry_trouble(scene),
             wake_at=scene.at(scene.weight_since + scene.settle),
         )
     phase = status.phase.model_copy(update={"started_at": started})

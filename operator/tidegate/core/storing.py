@@ -16,6 +16,7 @@ INTENT = (
     "canary_revision",
     "reverted_revision",
     "pause",
+    "resumed_at",
     "last_action",
     "last_run",
     "draining",

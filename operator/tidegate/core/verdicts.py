@@ -57,7 +57,8 @@ def latest_verdict(bound: Bound, readings: Sequence[Reading], now: datetime) -> 
     """The verdict of the newest reading; NODATA when there is none or it is stale."""
     if not readings:
         return Verdict.NODATA
-    if now - readings[-1].at > timedelta(seconds=stale_after_s(bound)):
+    age_s = (now - readings[-1].at).total_seconds()
+    if not -STALE_GRACE_S <= age_s <= stale_after_s(bound):  # a clock set back makes it negative
         return Verdict.NODATA
     return judge(bound, readings[-1])
 

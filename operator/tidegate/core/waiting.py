@@ -18,6 +18,14 @@ class LetGo:
     until: datetime | None = None
 
 
+def telemetry_trouble(scene: Scene) -> str:
+    """Why traffic cannot be counted, as the end of a sentence; "" when it can."""
+    traffic = scene.observed.traffic
+    if traffic is None or not traffic.error:
+        return ""
+    return f"; traffic cannot be counted: {traffic.error}"
+
+
 def silent_drain(scene: Scene) -> timedelta:
     """Time that stands in for a proof of idleness: `drain.min` if said, else 30 s."""
     said = scene.spec.drain.min_s

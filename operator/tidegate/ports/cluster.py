@@ -46,10 +46,6 @@ class Cluster(Protocol):
         """Carry out one effect. Raises Conflict, Gone, ApiUnavailable or ApiRefused."""
         ...
 
-    async def write_status(self, key: tuple[str, str], status: RolloutStatus) -> str:
+    async def write_status(self, key: tuple[str, str], version: str, status: RolloutStatus) -> str:
         """Store the status under compare-and-set; returns the new resourceVersion."""
-        ...
-
-    async def write_run(self, rollout: Rollout, status: RolloutStatus) -> None:
-        """Bring the RolloutRun journal of the current or last run up to date."""
         ...

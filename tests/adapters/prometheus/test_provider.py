@@ -225,10 +225,14 @@ async def test_the_window_begins_where_the_destination_was_still_idle(
     assert f"offset {window})" in provider.queries[0]
 
 
-async def test_what_is_labelled_by_revision_needs_no_shorter_window(metrics, provider):
+@pytest.mark.parametrize(
+    "asked",
+    [{"template": "istio-error-rate"}, {"query": 'x offset {{window}}) or y{r="{{revision}}"}'}],
+)
+async def test_a_revision_tried_again_is_not_judged_on_its_past(metrics, provider, asked):
     provider.gives()
-    await ask_one(metrics, metric(template="istio-error-rate"), subject(since=NOON))
-    assert "offset 60s)" in provider.queries[0]
+    await ask_one(metrics, metric(**asked), subject(since=NOON))
+    assert "offset 1s)" in provider.queries[0]
 
 
 async def test_samples_are_asked_when_wanted(metrics, provider):

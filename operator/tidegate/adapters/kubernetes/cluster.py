@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from tidegate.adapters.kubernetes import routing as routes
@@ -25,10 +26,11 @@ from tidegate.adapters.kubernetes.resources import (
     Body,
     Key,
     key_of,
+    uid_of,
     version_of,
 )
-from tidegate.adapters.kubernetes.runs import RunJournal
 from tidegate.adapters.kubernetes.store import Store, newer
+from tidegate.adapters.kubernetes.templates import TemplateTrials
 from tidegate.adapters.kubernetes.watched import Watched
 from tidegate.api.actions import Action
 from tidegate.api.constants import LABEL_ROLLOUT
@@ -49,7 +51,7 @@ from tidegate.core.decision import (
     SetWeight,
 )
 from tidegate.core.observation import Observed, Problem
-from tidegate.ports.cluster import ApiRefused, Conflict, Gone
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 from tidegate.ports.metrics import Arms, Subject
 
 
@@ -78,8 +80,7 @@ class KubernetesCluster:
         }
         self._reader = routes.RoutingReader(self._watched)
         self._routing: dict[Key, routes.Routing] = {}
-        self._tried_templates: dict[Key, tuple[str, Problem | None]] = {}
-        self._journal = RunJournal(api)
+        self._templates = TemplateTrials(api)
 
     def close(self) -> None:
         """Stop watching users' objects."""
@@ -89,8 +90,7 @@ class KubernetesCluster:
     def forget(self, key: Key) -> None:
         """A Rollout is gone."""
         self._routing.pop(key, None)
-        self._tried_templates.pop(key, None)
-        self._journal.forget(key)
+        self._templates.forget(key)
         for watched in self._watched.values():
             watched.forget(key)
 
@@ -110,14 +110,16 @@ class KubernetesCluster:
         views = [view for view in map(view_of, owned) if view is not None]
         target = revision_of(rollout.spec.template or {})
         problems = [*self._spec_problems(rollout), *self._conflicts(key), *routing.problems]
-        if not problems and all(view.name != target for view in views):
-            problems += await self._template_problems(rollout, target)
+        actions = self._pending_actions(key)
+        if not problems and not actions and all(view.name != target for view in views):
+            # Never in the way of what a person asks for; whoever waits for a webhook waits alone.
+            problems += await self._templates.problems(rollout, target)
         return Observed(
             target=target,
             revisions=tuple(sorted(views, key=lambda view: (view.created_at, view.name))),
             routes=routing.view,
             problems=tuple(problems),
-            actions=self._pending_actions(rollout),
+            actions=actions,
         )
 
     def _spec_problems(self, rollout: Rollout) -> list[Problem]:
@@ -133,39 +135,31 @@ class KubernetesCluster:
         claims = [claim_of(body) for body in others if key_of(body) != key]
         return conflicts(claim_of(mine), claims)
 
-    async def _template_problems(self, rollout: Rollout, target: str) -> list[Problem]:
-        """What the API server says of the template, asked by a dry run, once a revision."""
-        key = (rollout.namespace, rollout.name)
-        tried = self._tried_templates.get(key)
-        if tried is None or tried[0] != target:
-            tried = (target, await self._try_template(rollout, target))
-            self._tried_templates[key] = tried
-        return [tried[1]] if tried[1] is not None else []
-
-    async def _try_template(self, rollout: Rollout, target: str) -> Problem | None:
-        body = replica_set_body(rollout, target, 0)
-        try:
-            await self._api.request(
-                "POST", REPLICA_SETS.path(rollout.namespace), query={"dryRun": "All"}, body=body
-            )
-        except ApiRefused as error:
-            return Problem(reasons.TEMPLATE_REFUSED, f"spec.template is refused: {error}")
-        except (Conflict, Gone):
-            return None  # it exists already, or the namespace is going away
-        return None
-
-    def _pending_actions(self, rollout: Rollout) -> tuple[Action, ...]:
+    def _pending_actions(self, key: Key) -> tuple[Action, ...]:
         found = []
-        for body in self.actions.values():
-            if body["metadata"].get("namespace") != rollout.namespace:
-                continue
+        for body in self._actions_for(key):
             try:
                 action = Action.parse(body)
             except SpecError:
                 continue  # stored before the schema refused it; nobody can act on it
-            if action.rollout == rollout.name and not action.done:
+            if not action.done:
                 found.append(action)
         return tuple(found)
+
+    def _actions_for(self, key: Key) -> list[Body]:
+        return [
+            body
+            for body in self.actions.values()
+            if body["metadata"].get("namespace") == key[0]
+            and (body.get("spec") or {}).get("rollout") == key[1]
+        ]
+
+    async def refuse_orphans(self, key: Key, now: datetime) -> None:
+        """Answer the actions that name a Rollout which does not exist."""
+        message = f"there is no Rollout {key[0]}/{key[1]}"
+        for body in self._actions_for(key):
+            name, uid = str(body["metadata"]["name"]), uid_of(body)
+            await self._answer(key[0], AnswerAction(name, uid, "Refused", message, now))
 
     def arms(self, rollout: Rollout, status: RolloutStatus) -> Arms | None:
         """Who the metrics questions are about, or None while the routes cannot be read."""
@@ -207,25 +201,49 @@ class KubernetesCluster:
                 )
                 await self._change(change)
             case AnswerAction():
-                await self._answer(rollout, effect)
+                await self._answer(rollout.namespace, effect)
 
     async def _create(self, rollout: Rollout, effect: CreateReplicaSet) -> None:
+        await self._still_there(rollout)
         body = replica_set_body(rollout, effect.revision, effect.replicas)
         try:
-            answer = await self._api.request(
+            answer: Body = await self._api.request(
                 "POST", REPLICA_SETS.path(rollout.namespace), body=body
             )
+        except ApiRefused as refusal:
+            self._templates.refused(rollout, effect.revision, str(refusal))
+            raise
         except Conflict:
-            # Its creation was not seen yet (a lost answer, a lagging watch): take it as it is.
-            path = REPLICA_SETS.path(rollout.namespace, body["metadata"]["name"])
-            answer = await self._api.request("GET", path)
-            if not owned_by(answer, rollout.uid):
-                name = body["metadata"]["name"]
-                raise ApiRefused(
-                    f"ReplicaSet {rollout.namespace}/{name} exists and is not this Rollout's; "
-                    "delete it, or rename the Rollout"
-                ) from None
+            answer = await self._found(rollout, str(body["metadata"]["name"]))
         self.replica_sets.put(answer)
+
+    async def _still_there(self, rollout: Rollout) -> None:
+        """Ask the API server itself before pods are made: a watch may have lost the deletion.
+
+        Without this, pods of a Rollout that is gone would be made and collected without end.
+        """
+        key = (rollout.namespace, rollout.name)
+        try:
+            body = await self._api.request("GET", ROLLOUTS.path(*key))
+        except Gone:
+            self.rollouts.pop(key, None)
+            raise
+        if uid_of(body) != rollout.uid:
+            self.put_rollout(body)
+            raise Conflict(f"Rollout {key[0]}/{key[1]} was made anew")
+
+    async def _found(self, rollout: Rollout, name: str) -> Body:
+        """The ReplicaSet that is there already: unseen so far (a lost answer, a lagging watch)."""
+        path = REPLICA_SETS.path(rollout.namespace, name)
+        answer = await self._api.request("GET", path)
+        if answer["metadata"].get("deletionTimestamp"):
+            raise ApiUnavailable(f"ReplicaSet {rollout.namespace}/{name} is being deleted", 2.0)
+        if not owned_by(answer, rollout.uid):
+            raise ApiRefused(
+                f"ReplicaSet {rollout.namespace}/{name} exists and is not this Rollout's; "
+                "delete it, or rename the Rollout"
+            )
+        return answer
 
     async def _scale(self, rollout: Rollout, effect: ScaleReplicaSet) -> None:
         key = (rollout.namespace, effect.replica_set)
@@ -279,38 +297,39 @@ class KubernetesCluster:
                 raise Conflict(str(refusal)) from refusal
             raise
 
-    async def _answer(self, rollout: Rollout, effect: AnswerAction) -> None:
-        key = (rollout.namespace, effect.name)
-        known = self.actions.get(key)
+    async def _answer(self, namespace: str, effect: AnswerAction) -> None:
+        """Write the answer; the uid is the precondition, for nobody else writes this status."""
+        key = (namespace, effect.name)
         status = {
             "result": effect.result,
             "message": effect.message,
             "handledAt": format_timestamp(effect.at),
         }
-        if known is None:
-            return
-        body = {"metadata": {"uid": effect.uid, "resourceVersion": version_of(known)}}
+        body = {"metadata": {"uid": effect.uid}, "status": status}
         path = ROLLOUT_ACTIONS.path(*key, "status")
-        try:
-            answer = await self._api.request(
-                "PATCH", path, body={**body, "status": status}, content_type=MERGE_PATCH
-            )
-        except Gone:
-            self.actions.pop(key, None)
-            return
-        self.actions[key] = answer
+        with suppress(Gone, Conflict):  # deleted, or another one of that name: nobody to answer
+            await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        self.actions.pop(key, None)
 
-    async def write_status(self, key: Key, status: RolloutStatus) -> str:
-        """Store the status if the Rollout is still the one that was decided on."""
+    async def write_status(self, key: Key, version: str, status: RolloutStatus) -> str:
+        """Store the status if the Rollout is still the one that was decided on.
+
+        `version` is its resourceVersion at the decision. Raises Conflict when it has moved on, and
+        Gone when the Rollout is not there any more, which is then forgotten.
+        """
         known = self.rollouts.get(key)
         if known is None:
             raise Gone(f"Rollout {key[0]}/{key[1]} is gone")
+        if version_of(known) != version:
+            raise Conflict(f"Rollout {key[0]}/{key[1]} changed since it was read")
         body = {**known, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)}
         try:
             answer = await self._api.request("PUT", ROLLOUTS.path(*key, "status"), body=body)
         except Conflict:
-            fresh = await self._api.request("GET", ROLLOUTS.path(*key))
-            self.put_rollout(fresh)
+            self.put_rollout(await self._api.request("GET", ROLLOUTS.path(*key)))
+            raise
+        except Gone:
+            self.rollouts.pop(key, None)
             raise
         self.put_rollout(answer)
         return version_of(answer)
@@ -322,7 +341,3 @@ class KubernetesCluster:
         meta = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
         self.rollouts[key_of(body)] = {**body, "metadata": meta}
         return True
-
-    async def write_run(self, rollout: Rollout, status: RolloutStatus) -> None:
-        """Bring the journal up to date; see `runs`."""
-        await self._journal.write(rollout, status)

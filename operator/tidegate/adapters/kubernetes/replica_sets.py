@@ -40,7 +40,6 @@ def owner_reference(rollout: Rollout) -> dict[str, Any]:
         "name": rollout.name,
         "uid": rollout.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
     }
 
 

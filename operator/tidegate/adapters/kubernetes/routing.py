@@ -65,7 +65,7 @@ class RoutingReader:
             if (weight := await self._weight(rollout, ref, routing)) is not None
         ]
         selected = [self._selected(rollout, traffic, role, routing) for role in ROLES]
-        if not routing.problems:
+        if weights:  # also beside problems: what can be read can be sent back
             routing.view = RoutesView(tuple(weights), selected[0], selected[1])
         return routing
 

@@ -6,6 +6,7 @@ what was last written, so a crash only makes it late.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api
@@ -15,7 +16,7 @@ from tidegate.api.constants import LABEL_ROLLOUT
 from tidegate.api.rollout import Rollout
 from tidegate.api.runs import RolloutRunSpec, RolloutRunStatus
 from tidegate.api.status import LastRun, RolloutStatus, RunStatus
-from tidegate.ports.cluster import Conflict, Gone
+from tidegate.ports.cluster import ApiRefused, Conflict, Gone
 
 RUNS_KEPT = 20
 """Runs kept per Rollout; the oldest goes when a new one begins."""
@@ -91,7 +92,8 @@ class RunJournal:
             await self._api.request("POST", ROLLOUT_RUNS.path(rollout.namespace), body=body)
         except Conflict:
             return  # it was made before a crash
-        await self._drop_old(rollout, run.number - RUNS_KEPT)
+        with suppress(ApiRefused):  # an old record that stays harms nobody
+            await self._drop_old(rollout, run.number - RUNS_KEPT)
 
     async def _drop_old(self, rollout: Rollout, number: int) -> None:
         if number < 1:

@@ -13,7 +13,7 @@ from tidegate.adapters.prometheus.client import PrometheusClient
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.render import RenderError, render
 from tidegate.adapters.prometheus.sharing import Shared, Sharing
-from tidegate.adapters.prometheus.templates import TEMPLATES, Measures, Template
+from tidegate.adapters.prometheus.templates import TEMPLATES, Measures, Template, window_since
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
@@ -36,6 +36,8 @@ class PrometheusMetrics:
         self, providers: Mapping[str, ProviderConfig], telemetry: TelemetryConfig, clock: Clock
     ) -> None:
         self._clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        # Slots of their own: one tenant's slow queries must not blind everybody's guards.
+        self._own_clients = {name: PrometheusClient(config) for name, config in providers.items()}
         self._telemetry = telemetry
         self._clock = clock
         self._depths = depths(telemetry)
@@ -72,7 +74,7 @@ class PrometheusMetrics:
         await self._values.close()
         await self._measures.close()
         await self._counts.close()
-        for client in self._clients.values():
+        for client in (*self._clients.values(), *self._own_clients.values()):
             await client.close()
 
     async def _answer(self, question: Question) -> Reading:
@@ -81,7 +83,7 @@ class PrometheusMetrics:
         if client is None:
             return _failed(now, self._unknown_provider(metric.provider))
         if metric.template is None:
-            return await self._own_query(client, question, now)
+            return await self._own_query(self._own_clients[metric.provider], question, now)
         template = TEMPLATES.get(metric.template)
         if template is None:
             known = ", ".join(sorted(TEMPLATES))
@@ -120,10 +122,11 @@ class PrometheusMetrics:
     ) -> Reading:
         metric, subject = question.metric, question.subject
         try:
-            text = render(metric.query or "", subject, metric.window_s)
+            window_s = window_since(metric.window_s, subject, now)
+            text = render(metric.query or "", subject, window_s)
             counting = None
             if question.samples and metric.samples is not None:
-                counting = render(metric.samples, subject, metric.window_s)
+                counting = render(metric.samples, subject, window_s)
         except RenderError as wrong:
             return _failed(now, Failure.refused(str(wrong)))
         if counting is None:

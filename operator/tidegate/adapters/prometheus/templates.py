@@ -105,6 +105,14 @@ ISTIO = Source(
 )
 
 
+def window_since(window_s: float, subject: Subject, now: datetime) -> float:
+    """The window in seconds, cut to what the subject has lived through; see `window_for`."""
+    if subject.since is None:
+        return window_s
+    since_s = (now - subject.since).total_seconds()
+    return min(window_s, math.ceil(max(0.0, since_s)) + IDLE_LEAD_S)
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A built-in metric: its query text, and how to read its answer."""
@@ -124,15 +132,12 @@ class Template:
     def window_for(self, window_s: float, subject: Subject, now: datetime) -> float:
         """The window in seconds for a subject: shorter at first, whole seconds.
 
-        Envoy's window begins at most IDLE_LEAD_S plus a second before `subject.since`. Nothing of
-        an earlier revision lies there, because the destination was seen idle before it was
-        re-pointed; a window that began later would lose what came before its first scrape, and
-        with it one scrape interval of every detection.
+        It begins at most IDLE_LEAD_S plus a second before `subject.since`. Nothing of an earlier
+        revision, or of an earlier attempt of this one, lies there, because the destination was
+        seen idle before it was re-pointed; a window that began later would lose what came before
+        its first scrape, and with it one scrape interval of every detection.
         """
-        if self.source.by_revision or subject.since is None:
-            return window_s
-        since_s = (now - subject.since).total_seconds()
-        return min(window_s, math.ceil(max(0.0, since_s)) + IDLE_LEAD_S)
+        return window_since(window_s, subject, now)
 
 
 def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
