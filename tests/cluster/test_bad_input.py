@@ -11,6 +11,7 @@ import pytest
 from demo.manifests import App, Shop
 from demo.stage import Stage
 from sandbox import SandboxError
+from sandbox.waiting import wait_until
 from tests.cluster.places import condition, history_ended, opened, quick_shop, routes_of
 
 pytestmark = pytest.mark.api
@@ -234,6 +235,55 @@ def test_impossible_numbers_are_refused_by_the_api_server(
     stage.cluster.apply(shop.base()[0])
     with pytest.raises(SandboxError, match=f"spec.phases\\[0\\].{words}"):
         stage.release(shop, App("v1"))
+
+
+def test_routes_cannot_be_swapped_under_a_run(stage: Stage) -> None:
+    """Traffic would be left on routes nobody looks after; aborted first, the edit is taken."""
+    shop = quick_shop(phases=({"name": "ten", "weight": 10, "hold": "1h"},))
+    with opened(stage, shop):
+        stage.release(shop, App("v2"))
+        stage.await_weight(shop, 10, deadline_s=30)
+        body = shop.rollout(App("v2"))
+        body["spec"]["traffic"]["istio"]["virtualServices"] = [{"name": "other"}]
+        with pytest.raises(SandboxError, match="cannot change while a run is on"):
+            stage.cluster.apply(body)
+        stage.release(shop.with_(settle="300ms"), App("v2"))
+        stage.act(shop, "abort", "to move the routes")
+        stage.await_state(shop, "Reverted", deadline_s=30)
+        stage.cluster.apply(body)
+        stage.await_state(shop, "Invalid", deadline_s=30)
+
+
+def test_one_route_that_vanished_does_not_keep_the_others_from_going_back(stage: Stage) -> None:
+    """Two VirtualServices; one is deleted mid-run: the other goes back by an abort all the same."""
+    shop = quick_shop(phases=({"name": "ten", "weight": 10, "hold": "1h"},))
+    for body in shop.base():
+        stage.cluster.apply(body)
+    second = json.loads(json.dumps(shop.base()[3]))
+    second["metadata"]["name"] = "second"
+    stage.cluster.apply(second)
+
+    def release(version: str) -> None:
+        body = shop.rollout(App(version))
+        refs = [{"name": name, "routes": ["primary"]} for name in ("second", "shop")]
+        body["spec"]["traffic"]["istio"]["virtualServices"] = refs
+        stage.cluster.apply(body)
+
+    release("v1")
+    stage.await_state(shop, "Healthy", deadline_s=30)
+    release("v2")
+    stage.await_status(
+        shop, "in the phase", lambda s: bool(s.get("phase", {}).get("startedAt")), deadline_s=30
+    )
+    stage.cluster.kubectl("delete", "virtualservice", "second", "-n", shop.namespace)
+    stage.await_state(shop, "Invalid", deadline_s=20)
+    stage.act(shop, "abort", "one is gone")
+    wait_until(
+        lambda: [r["weight"] for r in routes_of(stage, shop)["http"][1]["route"]] == [100, 0],
+        20,
+        "the other one is back at stable",
+    )
+    stage.close(shop)
 
 
 def test_without_any_prometheus_a_guarded_release_holds_before_the_first_request(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tidegate.api import limits
 from tidegate.api.actions import RolloutActionSpec, RolloutActionStatus
-from tidegate.api.base import ApiModel
+from tidegate.api.base import ApiModel, Rule
 from tidegate.api.constants import CATEGORY, GROUP, VERSION
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.runs import RolloutRunSpec, RolloutRunStatus
@@ -45,6 +45,18 @@ class Kind:
     max_name_chars: int = limits.MAX_NAME_CHARS
     scale: bool = False
     status_default: dict[str, Any] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+
+
+ROUTES_STAY: Final = Rule(
+    # The operator knows only the routes that the spec names now: traffic left on others is lost.
+    cel="!has(oldSelf.status) || !has(oldSelf.status.run) || "
+    "(has(self.spec.traffic) && has(self.spec.traffic.istio) && "
+    "has(oldSelf.spec.traffic) && has(oldSelf.spec.traffic.istio) && "
+    "self.spec.traffic.istio == oldSelf.spec.traffic.istio)",
+    message="traffic.istio cannot change while a run is on; abort it, or wait until it has ended",
+    field=".spec.traffic",
+)
 
 
 KINDS: Final = (
@@ -70,6 +82,7 @@ KINDS: Final = (
         scale=True,
         # kstatus (Flux, kubectl) takes an object without it for ready before it was ever seen.
         status_default={"observedGeneration": -1},
+        rules=(ROUTES_STAY,),
     ),
     Kind(
         name="RolloutRun",
@@ -158,7 +171,8 @@ def object_schema(kind: Kind) -> Schema:
     if kind.status_default:
         status["default"] = kind.status_default
     name = {"type": "string", "maxLength": kind.max_name_chars}
-    return {
+    rules = [rule.as_schema() for rule in kind.rules]
+    return ({"x-kubernetes-validations": rules} if rules else {}) | {
         "description": kind.description,
         "type": "object",
         "required": ["spec"],
