@@ -282,3 +282,25 @@ def test_routes_that_cannot_be_read_are_waited_for():
         decision = case.with_(routes_hidden=True).decided()
         assert decision.effect is None
         assert decision.status.message == "routes cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "effect"), [(61, None), (58, PointDestination("stable", "B"))]
+)
+def test_nothing_is_promoted_on_a_guard_read_before_it_had_all_the_traffic(seconds_ago, effect):
+    slow = error_guard().model_copy(update={"interval_s": 60.0})
+    readings = {"guard/0": (read(seconds_ago, 0.001),)}
+    case = promoting(spec=spec(guards=(slow,)), readings=readings)
+    assert case.decided().effect == effect
+
+
+def test_requests_around_the_mesh_do_not_keep_a_promotion_waiting():
+    traffic = TrafficReading(ago(0), 5, by_revision={"A": 3, "B": 97}, by_subset={"canary": 97})
+    case = promoting(traffic=traffic)
+    assert case.decided().effect == PointDestination("stable", "B")
+
+
+def test_what_keeps_the_count_from_being_known_is_said():
+    trouble = TrafficReading(ago(0), 5, error="parse error in revisionQuery")
+    message = promoting(traffic=trouble).decided().status.message
+    assert "parse error in revisionQuery" in message

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.core.scenes import ago, at_rest, error_guard, in_phase, pods, read, spec
+from tests.core.scenes import ago, asked, at_rest, error_guard, in_phase, pods, read, spec
+from tidegate.api.actions import Verb
 from tidegate.api.rollout import Blind
 from tidegate.api.status import PauseStatus, Stage
 from tidegate.core.decision import SetWeight
@@ -111,3 +112,23 @@ def test_a_run_starts_with_a_clean_deadline():
     decision = case.decided()
     assert decision.status.run is not None
     assert decision.status.waiting_since is None
+
+
+def test_an_old_blindness_counts_only_once_something_was_asked_again():
+    case = in_phase(spec=spec(blind=Blind(then="revert")), readings={})
+    assert case.status_with(blind_since=ago(900)).decided().status.run is not None
+
+
+@pytest.mark.parametrize(("seconds_ago", "paused"), [(5, False), (0.5, True)])
+def test_a_resumed_run_is_paused_again_only_by_what_came_after(seconds_ago, paused):
+    guards = (error_guard(then="pause"),)
+    case = in_phase(spec=spec(guards=guards), readings={"guard/0": (read(seconds_ago, 0.5),)})
+    status = case.status_with(resumed_at=ago(1)).decided().status
+    assert (status.pause is not None) == paused
+
+
+def test_an_abort_without_readable_routes_says_that_traffic_follows_later():
+    case = in_phase(actions=(asked(Verb.ABORT),), routes_hidden=True)
+    decision = case.decided()
+    assert decision.effect is None
+    assert "traffic follows as soon as they can" in decision.status.last_run.message
