@@ -42,12 +42,15 @@ Key: TypeAlias = tuple[str, str]
 
 WORKERS = 16
 """Rollouts whose passes may wait for the API server at the same time."""
+URGENT_WORKERS = 8
+"""More that only take aborts and fresh readings, however many others hang in a slow request."""
 STEPS_MAX = 40
 """Writes of one pass; a Rollout that wants more is queued again, behind the others."""
 ASK_AGAIN = timedelta(seconds=1)
 """The least time between two askings of one check, whatever its answers say of their own time."""
 RETRY_MIN_S = 0.2
 RETRY_MAX_S = 15.0
+RETRY_AFTER_MAX_S = 60.0
 DOUBLINGS_MAX = 10
 CONFLICTS_MAX = 3
 """Conflicts in a row after which a pass waits: somebody else writes as fast as we do."""
@@ -85,7 +88,9 @@ class Loop:
             group.create_task(self._alarms.run(), name="alarms")
             group.create_task(self._asker.run(), name="asker")
             for number in range(WORKERS):
-                group.create_task(self._work(), name=f"worker {number}")
+                group.create_task(self._work(Lane.STATUS), name=f"worker {number}")
+            for number in range(URGENT_WORKERS):
+                group.create_task(self._work(Lane.BREACH), name=f"urgent worker {number}")
 
     def forget(self, key: Key) -> None:
         """A Rollout is gone; so is all that was remembered of it."""
@@ -94,9 +99,9 @@ class Loop:
         self._cluster.forget(key)
         self._recorder.forget(key)
 
-    async def _work(self) -> None:
+    async def _work(self, least_urgent: Lane) -> None:
         while True:
-            key = await self.queue.take()
+            key = await self.queue.take(least_urgent)
             try:
                 await self._pass(key)
             except (ApiUnavailable, ApiRefused, Conflict, Gone) as error:
@@ -111,12 +116,13 @@ class Loop:
     def _retry_later(self, key: Key, error: Exception | None) -> None:
         memory = self._memories.get(key)
         if memory is None:
+            self._alarms.set_no_later(key, self._clock.now() + timedelta(seconds=RETRY_MAX_S))
             return
         if error is not None:
             logger.warning("%s/%s: %s; trying again", *key, error)
         wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(memory.failures, DOUBLINGS_MAX))
         if isinstance(error, ApiUnavailable) and error.retry_after_s is not None:
-            wait_s = max(wait_s, error.retry_after_s)
+            wait_s = max(wait_s, min(error.retry_after_s, RETRY_AFTER_MAX_S))
         memory.failures += 1
         # Spread over time, so that many Rollouts do not come back at once.
         wait_s *= random.uniform(0.7, 1.3)  # noqa: S311 — jitter, not a secret
@@ -193,10 +199,13 @@ class Loop:
         decision = decide(rollout, memory.working, observed, now)
         found = conditions(rollout, decision.status, decision.reason, now)
         status = changed(decision.status, conditions=found)
+        # Before any write: a write that fails must not keep a guard from being asked.
+        wake_at = self._ask(key, rollout, memory, decision, observed)
         if decision.effect is not None:
             try:
                 await self._cluster.apply(rollout, decision.effect)
             except (ApiUnavailable, ApiRefused) as error:
+                self._alarms.set(key, wake_at)
                 if await self._keep_verdict(rollout, memory, status, error):
                     self._poster.post(rollout, decision.notes)
                 raise
@@ -207,7 +216,7 @@ class Loop:
         self._poster.post(rollout, decision.notes)
         if decision.effect is not None or decided:
             return True
-        self._wait(key, rollout, memory, decision, observed)
+        self._alarms.set(key, wake_at)
         if observed.problems:
             self._alarms.set_no_later(key, now + PROBLEM_AGAIN)
         self._recorder.record(rollout, status)
@@ -230,7 +239,7 @@ class Loop:
             status = changed(status, conditions=found)
         if decided or (refused and worth_writing(memory.stored, status, self._clock.now())):
             await self._store(rollout, memory, status)
-            memory.working = status
+        memory.working = status  # facts are kept, stored or not
         return decided
 
     async def _observe(self, rollout: Rollout, memory: Memory, unread: str) -> Observed:
@@ -272,10 +281,10 @@ class Loop:
 
     # ------------------------------------------------------------------ asking
 
-    def _wait(
+    def _ask(
         self, key: Key, rollout: Rollout, memory: Memory, decision: Decision, observed: Observed
-    ) -> None:
-        """Ask what is due and set the alarm for what comes next."""
+    ) -> datetime | None:
+        """Ask what is due; when the next look is due, by question or by decision."""
         arms = self._cluster.arms(rollout, memory.working)
         now = self._clock.now()
         wake_at = decision.wake_at
@@ -296,11 +305,11 @@ class Loop:
             memory.asked_at[ask.check_id] = now
             asked.append(Asked(key, memory.epoch, ask, arms, question))
         self._asker.ask(asked)
-        self._alarms.set(key, wake_at)
+        return wake_at
 
     def _due(self, ask: Ask, bound: Bound | None, memory: Memory) -> datetime | None:
         last = memory.asked_at.get(ask.check_id)
-        if last is None:
+        if last is None or last > self._clock.now():  # the clock was set back
             return None
         return last + (ASK_AGAIN if bound else self._traffic_interval)
 

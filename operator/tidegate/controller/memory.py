@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import count
 
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.verdicts import READINGS_MAX
+
+EPOCHS = count(1)
+"""Never the same twice in a process: an answer to a question of a deleted namesake fits nobody."""
 
 
 @dataclass(slots=True)
@@ -41,7 +45,7 @@ class Memory:
         """
         if (number, asked_of) != self.asked_of:
             self.asked_of = (number, asked_of)
-            self.epoch += 1
+            self.epoch = next(EPOCHS)
             self.readings.clear()
             self.asked_at.clear()
 

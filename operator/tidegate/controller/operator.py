@@ -10,7 +10,13 @@ from typing import Any
 
 from tidegate.adapters.kubernetes.api import Api, connect
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
-from tidegate.adapters.kubernetes.resources import ROLLOUT_ACTIONS, ROLLOUTS, Resource, key_of
+from tidegate.adapters.kubernetes.resources import (
+    ROLLOUT_ACTIONS,
+    ROLLOUTS,
+    Resource,
+    key_of,
+    uid_of,
+)
 from tidegate.adapters.kubernetes.runs import RunJournal
 from tidegate.adapters.prometheus.provider import PrometheusMetrics
 from tidegate.controller.clock import SystemClock
@@ -19,10 +25,11 @@ from tidegate.controller.posting import Poster
 from tidegate.controller.queue import Lane
 from tidegate.controller.recording import Recorder
 from tidegate.controller.settings import Settings
-from tidegate.ports.cluster import ApiUnavailable
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable
 
 PAGE_OBJECTS = 500
 FIRST_LIST_S = 30.0
+SWEEP_S = 300.0
 LIST_AGAIN_MIN_S = 0.5
 LIST_AGAIN_MAX_S = 5.0
 
@@ -66,6 +73,7 @@ class Operator:
             raise StartError(f"ReplicaSets could not be listed: {trouble}")
         self._spawn("events", poster.run())
         self._spawn("runs", recorder.run())
+        self._spawn("sweep", self._sweep(api, cluster, loop))
         self._spawn("loop", loop.run())
 
     async def stop(self) -> None:
@@ -128,23 +136,47 @@ class Operator:
         self, cluster: KubernetesCluster, loop: Loop, kind: str | None, body: Mapping[str, Any]
     ) -> None:
         key = key_of(body)
-        if kind == "DELETED":
-            cluster.rollouts.pop(key, None)
-            loop.queue.add(key, Lane.STATUS)
-            self._neighbours(cluster, loop, key)
-            return
         known = cluster.rollouts.get(key)
+        if kind == "DELETED":
+            if known is not None and uid_of(known) == uid_of(body):  # else a namesake came since
+                self._rollout_gone(cluster, loop, key)
+            return
         same = known is not None and (
             known["metadata"].get("resourceVersion") == body["metadata"].get("resourceVersion")
         )
         if cluster.put_rollout(body) and not same:
             loop.queue.add(key, Lane.PROGRESS)
 
-    def _neighbours(self, cluster: KubernetesCluster, loop: Loop, gone: tuple[str, str]) -> None:
-        """A Rollout that is gone may have held what another one waits for."""
+    def _rollout_gone(self, cluster: KubernetesCluster, loop: Loop, gone: tuple[str, str]) -> None:
+        """Forget it; it may have held what another one waits for."""
+        cluster.rollouts.pop(gone, None)
+        loop.queue.add(gone, Lane.STATUS)
         for key in cluster.rollouts:
             if key[0] == gone[0]:
                 loop.queue.add(key, Lane.STATUS)
+
+    async def _sweep(self, api: Api, cluster: KubernetesCluster, loop: Loop) -> None:
+        """Compare with a list now and then.
+
+        kopf lists anew after a lost watch without saying what has vanished, and a Rollout that
+        is gone must not go on holding its routes.
+        """
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            known = {key: uid_of(body) for key, body in cluster.rollouts.items()}
+            try:
+                found = await self._list(api, ROLLOUTS)
+            except (ApiUnavailable, ApiRefused) as error:
+                logger.warning("%s; comparing again in %g s", error, SWEEP_S)
+                continue
+            there = {uid_of(body) for body in found}
+            for key, uid in known.items():
+                body = cluster.rollouts.get(key)
+                if uid not in there and body is not None and uid_of(body) == uid:
+                    logger.warning("%s/%s is gone; its deletion was not seen", *key)
+                    self._rollout_gone(cluster, loop, key)
+            for body in found:
+                self.seen(ROLLOUTS, "ADDED", body)
 
     def _action_seen(
         self, cluster: KubernetesCluster, loop: Loop, kind: str | None, body: Mapping[str, Any]
@@ -154,7 +186,8 @@ class Operator:
         if kind == "DELETED" or done:
             cluster.actions.pop(key, None)
             return
-        cluster.actions[key] = body
+        if not cluster.put_action(body):
+            return
         lane = Lane.ABORT if spec.get("verb") == "abort" else Lane.PROGRESS
         loop.queue.add((key[0], str(spec.get("rollout", ""))), lane)
 

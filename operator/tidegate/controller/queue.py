@@ -27,7 +27,7 @@ class KeyQueue:
         self._waiting: dict[Key, Lane] = {}
         self._running: set[Key] = set()
         self._again: dict[Key, Lane] = {}
-        self._ready = asyncio.Event()
+        self._waiters: list[tuple[Lane, asyncio.Future[None]]] = []
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._again)
@@ -44,19 +44,31 @@ class KeyQueue:
             del self._lanes[known][key]
         self._waiting[key] = lane
         self._lanes[lane][key] = None
-        self._ready.set()
+        self._wake(lane)
 
-    async def take(self) -> Key:
-        """The most urgent key; it counts as running until `done`."""
+    def _wake(self, lane: Lane) -> None:
+        """Wake one worker that takes this lane; those that are gone are passed over."""
+        for index, (least_urgent, waiter) in enumerate(self._waiters):
+            if lane <= least_urgent:
+                del self._waiters[index]
+                if not waiter.done():
+                    waiter.set_result(None)
+                    return
+                self._wake(lane)
+                return
+
+    async def take(self, least_urgent: Lane = Lane.STATUS) -> Key:
+        """The most urgent key, waiting for one at least that urgent; it runs until `done`."""
         while True:
-            for lane in self._lanes.values():
-                if lane:
-                    key, _ = lane.popitem(last=False)
+            for lane, keys in self._lanes.items():
+                if keys and lane <= least_urgent:
+                    key, _ = keys.popitem(last=False)
                     del self._waiting[key]
                     self._running.add(key)
                     return key
-            self._ready.clear()
-            await self._ready.wait()
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append((least_urgent, waiter))
+            await waiter
 
     def done(self, key: Key) -> None:
         """The pass is over; serve the key again if something happened meanwhile."""

@@ -9,7 +9,7 @@ from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
-from tidegate.core.verdicts import gate_passes, latest_verdict, stale_after_s
+from tidegate.core.verdicts import STALE_GRACE_S, gate_passes, latest_verdict, stale_after_s
 
 FIRST_LOOK_S = 1.0
 """How long after a change of the routes every check is looked at, whatever its interval."""
@@ -48,6 +48,8 @@ def _ask_at(scene: Scene, check: Check) -> datetime:
     if not readings:
         return scene.now
     last = readings[-1].at
+    if last > scene.now + timedelta(seconds=STALE_GRACE_S):
+        return scene.now  # the clock was set back: what is "known" lies in the future
     regular = last + timedelta(seconds=check.bound.interval_s)
     first_look = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     return regular if last >= first_look else min(regular, first_look)

@@ -100,7 +100,12 @@ class Api:
             raise ApiUnavailable(f"watch {path}: {type(error).__name__}: {error}") from error
         try:
             if response.status != 200:  # noqa: PLR2004 — HTTP OK
-                _read("GET", path, response, await response.read())
+                try:
+                    raw = await asyncio.wait_for(response.read(), REQUEST_TIMEOUT_S)
+                except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                    raise ApiUnavailable(f"watch {path}: {type(error).__name__}") from error
+                _read("GET", path, response, raw)
+                raise ApiUnavailable(f"watch {path}: HTTP {response.status}")
             yield _lines(path, response)
         finally:
             response.close()
@@ -135,8 +140,11 @@ def _read(method: str, path: str, response: aiohttp.ClientResponse, raw: bytes) 
     except ValueError:
         answer = {"message": f"not JSON (HTTP {response.status})"}
     status = response.status
-    if status < 300 and isinstance(answer, dict):  # noqa: PLR2004 — HTTP success
-        return answer
+    if status < 300:  # noqa: PLR2004 — HTTP success
+        if isinstance(answer, dict) and "kind" in answer:
+            return answer
+        # A proxy's page, or half an answer: taken for an object it would be an empty list.
+        raise ApiUnavailable(f"{method} {path}: the answer is not a Kubernetes object")
     words = answer.get("message") if isinstance(answer, dict) else None
     message = f"{method} {path}: {str(words or f'HTTP {status}')[:ERROR_CHARS_MAX]}"
     if status in STATUS_GONE:
@@ -150,7 +158,7 @@ def _read(method: str, path: str, response: aiohttp.ClientResponse, raw: bytes) 
 
 def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
     said = response.headers.get("Retry-After", "")
-    return float(said) if said.isdigit() else None
+    return float(said) if said.isascii() and said.isdigit() else None
 
 
 async def _lines(path: str, response: aiohttp.ClientResponse) -> AsyncIterator[dict[str, Any]]:

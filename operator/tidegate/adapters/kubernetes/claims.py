@@ -31,8 +31,8 @@ def claim_of(body: Body) -> Claim:
     meta, spec = body["metadata"], _mapping(body.get("spec"))
     istio = _mapping(_mapping(spec.get("traffic")).get("istio"))
     things: set[str] = set()
-    for ref in istio.get("virtualServices") or ():
-        names = _mapping(ref).get("routes") or ["*"]
+    for ref in _list(istio.get("virtualServices")):
+        names = _list(_mapping(ref).get("routes")) or ["*"]
         things |= {f"VirtualService {_mapping(ref).get('name')} route {name}" for name in names}
     rule = _mapping(istio.get("destinationRule"))
     for subset in ("stable", "canary"):
@@ -53,6 +53,10 @@ def claim_of(body: Body) -> Claim:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _pairs(labels: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

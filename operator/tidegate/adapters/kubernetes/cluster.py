@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -54,6 +55,9 @@ from tidegate.core.observation import Observed, Problem
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 from tidegate.ports.metrics import Arms, Subject
 
+ANSWERED_KEPT = 1000
+"""Uids of answered actions that are remembered, against events that come late."""
+
 
 class KubernetesCluster:
     """ports.Cluster over the real API server.
@@ -67,6 +71,7 @@ class KubernetesCluster:
         self._touched = touched
         self.rollouts: dict[Key, Body] = {}
         self.actions: dict[Key, Body] = {}
+        self._answered: deque[str] = deque(maxlen=ANSWERED_KEPT)
         self.replica_sets = Store(
             api,
             REPLICA_SETS,
@@ -155,7 +160,16 @@ class KubernetesCluster:
         ]
 
     async def refuse_orphans(self, key: Key, now: datetime) -> None:
-        """Answer the actions that name a Rollout which does not exist."""
+        """Answer the actions that name a Rollout which does not exist.
+
+        The API server is asked first: the two kinds come by two watches, in any order.
+        """
+        if not self._actions_for(key):
+            return
+        with suppress(Gone):
+            self.put_rollout(await self._api.request("GET", ROLLOUTS.path(*key)))
+            self._touched(key)
+            return
         message = f"there is no Rollout {key[0]}/{key[1]}"
         for body in self._actions_for(key):
             name, uid = str(body["metadata"]["name"]), uid_of(body)
@@ -256,7 +270,7 @@ class KubernetesCluster:
             {"op": "add", "path": "/spec/replicas", "value": effect.replicas},
         ]
         path = REPLICA_SETS.path(*key)
-        answer = await self._patch(path, patch, version_of(known), self.replica_sets.put)
+        answer = await self._patch(path, patch, version_of(known), self.replica_sets.learn)
         self.replica_sets.put(answer)
 
     async def _delete(self, rollout: Rollout, effect: DeleteReplicaSet) -> None:
@@ -275,14 +289,14 @@ class KubernetesCluster:
         watched = self._watched[change.resource]
         path = change.resource.path(*change.key)
         version = str(change.patch[0]["value"])
-        watched.put(await self._patch(path, change.patch, version, watched.put))
+        watched.put(await self._patch(path, change.patch, version, watched.learn))
 
     async def _patch(
         self,
         path: str,
         patch: list[dict[str, Any]],
         version: str,
-        put: Callable[[Body], None],
+        learn: Callable[[Body], None],
     ) -> dict[str, Any]:
         """Send a JSON Patch; a failed `test` is told from a refusal by reading the object anew.
 
@@ -292,7 +306,7 @@ class KubernetesCluster:
             return await self._api.request("PATCH", path, body=patch, content_type=JSON_PATCH)
         except (ApiRefused, Conflict) as refusal:
             fresh = await self._api.request("GET", path)
-            put(fresh)
+            learn(fresh)
             if isinstance(refusal, Conflict) or version_of(fresh) != version:
                 raise Conflict(str(refusal)) from refusal
             raise
@@ -310,6 +324,14 @@ class KubernetesCluster:
         with suppress(Gone, Conflict):  # deleted, or another one of that name: nobody to answer
             await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
         self.actions.pop(key, None)
+        self._answered.append(effect.uid)
+
+    def put_action(self, body: Body) -> bool:
+        """Take over a pending action; one that was answered may come back from a lagging watch."""
+        if uid_of(body) in self._answered:
+            return False
+        self.actions[key_of(body)] = body
+        return True
 
     async def write_status(self, key: Key, version: str, status: RolloutStatus) -> str:
         """Store the status if the Rollout is still the one that was decided on.

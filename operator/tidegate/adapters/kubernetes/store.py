@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of, uid_of, version_of
-from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Gone
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 
 PAGE_OBJECTS = 500
 WATCH_S = 600
@@ -23,7 +24,16 @@ WATCH_PAUSE_S = 0.1
 BACKOFF_MIN_S = 0.5
 BACKOFF_MAX_S = 10.0
 
+STEADY_S = 30.0
+"""A watch that lasted so long starts the next back-off from the beginning."""
+GONE_KEPT = 10_000
+"""Uids of deleted objects remembered; a late answer to our own write must not revive one."""
+
 logger = logging.getLogger(__name__)
+
+
+class HistoryRewoundError(Exception):
+    """The API server is at an older version than it was: etcd was restored. Start anew."""
 
 
 def newer(ours: Body | None, theirs: Body) -> bool:
@@ -72,6 +82,8 @@ class Store:
         self._changed = changed
         self._objects: dict[Key, Body] = {}
         self._synced = {scope: asyncio.Event() for scope in self._scopes}
+        self._gone: dict[str, None] = {}
+        self._high = dict.fromkeys(self._scopes, 0)
         self.trouble = ""
 
     def get(self, key: Key) -> Body | None:
@@ -82,9 +94,14 @@ class Store:
         return iter(tuple(self._objects.values()))
 
     def put(self, body: Body) -> None:
-        """Take over an object that the API server just answered with."""
-        if newer(self._objects.get(key_of(body)), body):
+        """Take over an object that the API server just answered with to our own write."""
+        if uid_of(body) not in self._gone and newer(self._objects.get(key_of(body)), body):
             self._objects[key_of(body)] = body
+
+    def learn(self, body: Body) -> None:
+        """Take over an object that was read; what somebody else changed in it is told on."""
+        if uid_of(body) not in self._gone:
+            self._take(self._typed(body))
 
     def drop(self, key: Key) -> None:
         """Forget an object that the API server just said is gone."""
@@ -103,26 +120,34 @@ class Store:
                 group.create_task(self._follow(scope))
 
     async def _follow(self, scope: str | None) -> None:
-        backoff_s = BACKOFF_MIN_S
+        backoff_s, plural = BACKOFF_MIN_S, self._resource.plural
         while True:
+            began = time.monotonic()
             try:
                 version = await self._list(scope)
                 self._synced[scope].set()
                 self.trouble = ""
-                backoff_s = BACKOFF_MIN_S
                 await self._watch(scope, version)
-            except (ApiUnavailable, ApiRefused, Gone) as error:
+            except HistoryRewoundError:
+                raise
+            except (ApiUnavailable, ApiRefused, Conflict, Gone) as error:
                 self.trouble = str(error)
-                logger.warning("%s: %s; trying again", self._resource.plural, error)
-                # Spread over time: many watches die together when an API server restarts.
-                await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
-                backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
+                logger.warning("%s: %s; trying again", plural, error)
+            except Exception as error:  # one odd object must not end the watch
+                self.trouble = repr(error)
+                logger.exception("%s: the watch failed; trying again", plural)
+            if time.monotonic() - began > STEADY_S:
+                backoff_s = BACKOFF_MIN_S
+            # Spread over time: many watches die together when an API server restarts.
+            await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
+            backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
 
     async def _list(self, scope: str | None) -> str:
         seen: set[Key] = set()
         query = {"limit": str(PAGE_OBJECTS)} | self._select()
         while True:
             page = await self._api.request("GET", self._resource.path(scope), query=query)
+            self._advance(scope, version_of(page))
             for item in page.get("items", ()):
                 body = self._typed(item)
                 seen.add(key_of(body))
@@ -134,8 +159,24 @@ class Store:
         version = str(meta.get("resourceVersion", ""))
         for key, body in tuple(self._objects.items()):
             if key not in seen and scope in (None, key[0]) and not _after(body, version):
+                self._mark_gone(body)
                 self._remove(body)
         return version
+
+    def _advance(self, scope: str | None, version: str) -> None:
+        """A list is never older than what was seen before, unless history itself is."""
+        if not version.isdigit():
+            return
+        if int(version) < self._high[scope]:
+            raise HistoryRewoundError(
+                f"{self._resource.plural}: {self._high[scope]}, now {version}"
+            )
+        self._high[scope] = int(version)
+
+    def _mark_gone(self, body: Body) -> None:
+        self._gone[uid_of(body)] = None
+        if len(self._gone) > GONE_KEPT:
+            del self._gone[next(iter(self._gone))]
 
     async def _watch(self, scope: str | None, version: str) -> None:
         """Follow events until the version is too old (then the caller lists again)."""
@@ -152,9 +193,11 @@ class Store:
                     body = event.get("object", {})
                     if event.get("type") == "ERROR":
                         if body.get("code") == 410:  # noqa: PLR2004 — HTTP Gone: list again
-                            return
+                            raise Gone(f"watch {path}: {body.get('message', 'too old')}")
                         raise ApiUnavailable(f"watch {path}: {body.get('message', 'error')}")
                     version = version_of(body) or version
+                    if version.isdigit():
+                        self._high[scope] = max(self._high[scope], int(version))
                     self._event(str(event.get("type")), body)
             await asyncio.sleep(WATCH_PAUSE_S)
 
@@ -162,6 +205,7 @@ class Store:
         if kind in ("ADDED", "MODIFIED"):
             self._take(self._typed(body))
         elif kind == "DELETED":
+            self._mark_gone(body)
             self._remove(body)
 
     def _take(self, body: Body) -> None:

@@ -46,7 +46,10 @@ class TemplateTrials:
             passed = known[1] is None
             if passed or time.monotonic() - known[2] < TRY_AGAIN_S:
                 return [] if known[1] is None else [known[1]]
-        problem = await self._try(rollout, revision)
+        try:
+            problem = await self._try(rollout, revision)
+        except (ApiUnavailable, TimeoutError):
+            return []
         self._known[key] = (revision, problem, time.monotonic())
         return [] if problem is None else [problem]
 
@@ -59,6 +62,6 @@ class TemplateTrials:
             await asyncio.wait_for(request, TRIAL_S)
         except ApiRefused as error:
             return Problem(TEMPLATE_REFUSED, f"spec.template is refused: {error}")
-        except (ApiUnavailable, Conflict, Gone, TimeoutError):
+        except (Conflict, Gone):  # it is there already, or its namespace goes away
             return None
         return None

@@ -50,12 +50,19 @@ class Watched:
         """Take over what the API server answered to our own write."""
         self._store.put(body)
 
+    def learn(self, body: Body) -> None:
+        """Take over what was read after a conflict; its other users are told."""
+        self._store.learn(body)
+
     async def get(self, key: Key, user: Key) -> Body | None:
         """The object, or None if there is none; remembers who asked.
 
         Raises ApiUnavailable while it cannot be known, ApiRefused when we may not look.
         """
-        self._users.setdefault(key, set()).add(user)
+        users = self._users.setdefault(key, set())
+        if not users:
+            self._absent.discard(key)  # while nobody asked, its creation was not listened to
+        users.add(user)
         if self._task is None:
             self._task = asyncio.create_task(
                 self._store.run(), name=f"watch {self.resource.plural}"
@@ -71,9 +78,10 @@ class Watched:
         try:
             body = await self._api.request("GET", self.resource.path(key[0], key[1]))
         except Gone:
-            self._absent.add(key)
-            self._store.drop(key)
-            return None
+            known = self._store.get(key)
+            if known is None:  # else the watch brought it while the 404 was on its way
+                self._absent.add(key)
+            return known
         self._absent.discard(key)
         self._store.put(body)
         return body

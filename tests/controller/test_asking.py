@@ -1,0 +1,106 @@
+"""Questions are gathered and asked together; whatever happens, each gets an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from tests.controller.fakes import FakeMetrics, SetClock, arms, until
+from tidegate.api.checks import Guard, Metric
+from tidegate.controller.asking import Asked, Asker, question_of
+from tidegate.core.decision import Ask
+from tidegate.core.observation import Answer, Reading, TrafficReading
+
+ERRORS = Metric(name="errors", template="istio-error-rate")
+LATENCY = Metric(name="latency", template="istio-latency", quantile=0.9)
+GUARD = Guard(metric="errors", max=0.01)
+
+
+class Asking:
+    def __init__(self):
+        self.metrics = FakeMetrics()
+        self.answers = []
+        self.asker = Asker(self.metrics, SetClock(), lambda asked, it: self.answers.append(it))
+
+    @asynccontextmanager
+    async def running(self):
+        task = asyncio.create_task(self.asker.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def answered(self, *asked):
+        self.answers.clear()
+        self.asker.ask(asked)
+        await until(lambda: len(self.answers) == len(asked))
+        return self.answers
+
+
+@pytest.fixture
+def asking():
+    return Asking()
+
+
+def check(rollout="shop", metric=ERRORS, check_id="guard/0"):
+    question = question_of(Guard(metric=metric.name, max=1.0), arms(rollout), [metric])
+    return Asked(("shop", rollout), 1, Ask(check_id), arms(rollout), question)
+
+
+def count(rollout="shop"):
+    return Asked(("shop", rollout), 1, Ask(None), arms(rollout))
+
+
+async def test_questions_of_one_metric_are_asked_together_and_others_by_themselves(asking):
+    async with asking.running():
+        found = await asking.answered(check("a"), check("b"), check("c", LATENCY))
+    assert all(isinstance(one, Reading) and one.answer is Answer.OK for one in found)
+    assert sorted(len(batch) for batch in asking.metrics.asked) == [1, 2]
+
+
+async def test_traffic_of_all_rollouts_is_one_question(asking):
+    async with asking.running():
+        found = await asking.answered(count("a"), count("b"))
+    assert [type(one) for one in found] == [TrafficReading] * 2
+    assert [[one.rollout for one in batch] for batch in asking.metrics.counted] == [["a", "b"]]
+
+
+async def test_a_provider_that_raises_gives_errors_and_can_be_asked_again(asking):
+    async with asking.running():
+        asking.metrics.error = RuntimeError("boom")
+        reading, counted = sorted(await asking.answered(check(), count()), key=repr)
+        assert (reading.answer, reading.value) == (Answer.ERROR, None)
+        assert "see the log" in reading.detail
+        assert "see the log" in counted.error
+        asking.metrics.error = None
+        (again,) = await asking.answered(check())
+        assert again.answer is Answer.OK
+
+
+async def test_a_question_without_an_answer_is_an_error(asking):
+    asking.metrics.hidden = {"errors"}
+    async with asking.running():
+        (reading,) = await asking.answered(check())
+    assert reading.answer is Answer.ERROR
+
+
+async def test_asking_nothing_asks_nobody(asking):
+    async with asking.running():
+        asking.asker.ask([])
+        await asking.answered(check())
+    assert len(asking.metrics.asked) == 1
+    assert asking.metrics.counted == []
+
+
+def test_a_question_is_about_the_canary_and_asks_for_samples_only_where_they_matter():
+    plain = question_of(GUARD, arms(), [LATENCY, ERRORS])
+    assert plain is not None
+    assert (plain.metric, plain.subject, plain.samples) == (ERRORS, arms().canary, False)
+    counted = question_of(GUARD.model_copy(update={"min_samples": 5}), arms(), [ERRORS])
+    assert counted is not None
+    assert counted.samples
+    assert question_of(GUARD, arms(), [LATENCY]) is None

@@ -1,0 +1,96 @@
+"""The newest state of each run is written, sooner or later, and nobody waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import cast
+
+import pytest
+
+from tests.adapters.kubernetes.objects import rollout
+from tests.controller.fakes import RecordingJournal, until
+from tests.core.scenes import in_phase
+from tidegate.adapters.kubernetes.runs import RunJournal
+from tidegate.api.status import RolloutStatus
+from tidegate.controller import recording as module
+from tidegate.controller.recording import Recorder
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
+
+BUSY = in_phase().status
+
+
+def state(message):
+    return BUSY.model_copy(update={"message": message})
+
+
+@asynccontextmanager
+async def recording():
+    journal = RecordingJournal()
+    recorder = Recorder(cast("RunJournal", journal))
+    task = asyncio.create_task(recorder.run())
+    try:
+        yield recorder, journal
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def messages(journal):
+    return [status.message for status in journal.written]
+
+
+async def test_only_the_newest_state_is_written():
+    async with recording() as (recorder, journal):
+        recorder.record(rollout(), RolloutStatus(message="no run"))
+        for message in ("one", "two", "three"):
+            recorder.record(rollout(), state(message))
+        recorder.record(rollout(name="other"), state("other"))
+        await until(lambda: len(journal.written) == 2)
+    assert messages(journal) == ["three", "other"]
+    assert journal.tries == 2
+
+
+async def test_what_could_not_be_written_is_tried_again(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    async with recording() as (recorder, journal):
+        journal.errors = [ApiUnavailable("away"), ApiUnavailable("away")]
+        recorder.record(rollout(), state("one"))
+        await until(lambda: journal.written)
+    assert (messages(journal), journal.tries) == (["one"], 3)
+
+
+async def test_a_newer_state_is_not_overtaken_by_one_that_failed(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    async with recording() as (recorder, journal):
+        journal.gate.clear()
+        journal.errors = [ApiUnavailable("away")]
+        recorder.record(rollout(), state("old"))
+        await until(lambda: journal.tries == 1)
+        recorder.record(rollout(), state("new"))
+        journal.gate.set()
+        await until(lambda: journal.written)
+    assert (messages(journal), journal.tries) == (["new"], 2)
+
+
+@pytest.mark.parametrize("error", [ApiRefused("no"), Conflict("no"), Gone("no")])
+async def test_what_was_refused_is_not_tried_again(monkeypatch, error):
+    monkeypatch.setattr(module, "AGAIN_S", 0.0)
+    async with recording() as (recorder, journal):
+        journal.errors = [error]
+        recorder.record(rollout(), state("refused"))
+        await until(lambda: journal.tries == 1)
+        recorder.record(rollout(name="other"), state("other"))
+        await until(lambda: journal.written)
+    assert (messages(journal), journal.tries) == (["other"], 2)
+
+
+async def test_what_is_forgotten_is_not_written():
+    async with recording() as (recorder, journal):
+        recorder.record(rollout(), state("gone"))
+        recorder.forget(("shop", "web"))
+        recorder.record(rollout(name="other"), state("other"))
+        await until(lambda: journal.written)
+    assert messages(journal) == ["other"]
+    assert journal.forgotten == [("shop", "web")]

@@ -1,0 +1,85 @@
+"""A mistake in the configuration is told with the field and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tidegate.controller import settings as module
+from tidegate.controller.settings import Settings, SettingsError, load, parse
+
+GOOD = """
+providers:
+  default: {url: "http://prometheus:9090/", timeout: 2s}
+  far: {url: https://metrics.example.com, tokenFile: /var/run/token}
+telemetry: {window: 30s, interval: 3s, subsetQuery: sum(x)}
+namespaces: [shop, web]
+"""
+
+
+def test_a_good_file_is_read(tmp_path: Path):
+    (tmp_path / "config.yaml").write_text(GOOD)
+    found = load(tmp_path / "config.yaml")
+    assert found.providers["default"].url == "http://prometheus:9090"
+    assert found.providers["default"].timeout_s == 2.0
+    assert found.providers["far"].token_file == Path("/var/run/token")
+    assert (found.telemetry.window_s, found.telemetry.interval_s) == (30.0, 3.0)
+    assert found.telemetry.subset_query == "sum(x)"
+    assert found.namespaces == ("shop", "web")
+    assert found.within(("other",)).namespaces == ("other",)
+    assert found.within(("other",)).providers == found.providers
+
+
+@pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "providers:\ntelemetry:\nnamespaces:\n"])
+def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
+    (tmp_path / "config.yaml").write_text(text)
+    assert load(tmp_path / "config.yaml") == Settings() == load(None)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        ([1], "the configuration must be an object"),
+        ({"provider": {}}, "has no field 'provider' (has: providers, telemetry, namespaces)"),
+        ({"providers": [1]}, "providers must be an object"),
+        ({"providers": {"a": "http://x"}}, "providers.a must be an object"),
+        ({"providers": {"a": {"URL": "x"}}}, "providers.a has no field 'URL'"),
+        ({"providers": {"a": {}}}, "providers.a.url must be an http:// or https:// address"),
+        ({"providers": {"a": {"url": "ftp://x"}}}, "providers.a.url must be an http://"),
+        ({"providers": {"a": {"url": "http://"}}}, "providers.a: a provider's url must look like"),
+        ({"providers": {"a": {"url": "http://u:p@x"}}}, "must hold no user, query or fragment"),
+        (
+            {"providers": {"a": {"url": "http://x", "timeout": 5}}},
+            "providers.a.timeout must be a duration such as 5s or 1m, not 5",
+        ),
+        ({"providers": {"a": {"url": "http://x", "timeout": "2m"}}}, "at most 60.0 s"),
+        ({"telemetry": {"windows": "1m"}}, "telemetry has no field 'windows'"),
+        ({"telemetry": "1m"}, "telemetry must be an object"),
+        ({"telemetry": {"window": "1x"}}, "telemetry.window must be a duration"),
+        ({"telemetry": {"window": "1s"}}, "telemetry: the telemetry window must be 2 s to 3600 s"),
+        ({"telemetry": {"interval": "2m"}}, "interval must be above 0 and at most the window"),
+        ({"namespaces": "shop"}, "namespaces must be a list of names"),
+        ({"namespaces": ["shop", 5]}, "namespaces must be a list of names"),
+    ],
+)
+def test_a_mistake_is_told(found, sentence):
+    with pytest.raises(SettingsError) as caught:
+        parse(found)
+    assert sentence in str(caught.value)
+
+
+def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch):
+    path = tmp_path / "config.yaml"
+    with pytest.raises(SettingsError, match=r"cannot read .*: No such file"):
+        load(path)
+    path.write_text("providers: [")
+    with pytest.raises(SettingsError, match="is not YAML"):
+        load(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(SettingsError, match="is not YAML"):
+        load(path)
+    monkeypatch.setattr(module, "CONFIG_BYTES_MAX", 5)
+    path.write_text("namespaces: []")
+    with pytest.raises(SettingsError, match="is larger than 5 bytes"):
+        load(path)
