@@ -51,9 +51,9 @@ class Kind:
 ROUTES_STAY: Final = Rule(
     # The operator knows only the routes that the spec names now: traffic left on others is lost.
     cel="!has(oldSelf.status) || !has(oldSelf.status.run) || "
-    "(has(self.spec.traffic) && has(self.spec.traffic.istio) && "
-    "has(oldSelf.spec.traffic) && has(oldSelf.spec.traffic.istio) && "
-    "self.spec.traffic.istio == oldSelf.spec.traffic.istio)",
+    "(has(self.spec.traffic) == has(oldSelf.spec.traffic) && (!has(self.spec.traffic) || "
+    "(has(self.spec.traffic.istio) == has(oldSelf.spec.traffic.istio) && "
+    "(!has(self.spec.traffic.istio) || self.spec.traffic.istio == oldSelf.spec.traffic.istio))))",
     message="traffic.istio cannot change while a run is on; abort it, or wait until it has ended",
     field=".spec.traffic",
 )
