@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -129,11 +130,19 @@ def test_what_is_wrong_from_the_start_is_said_and_makes_no_pod(stage: Stage) -> 
     stage.close(shop)
 
 
+def _await_seniority(stage: Stage, shop: Shop) -> None:
+    """Who came first is told by creation times, which have whole seconds: let one pass."""
+    created = datetime.fromisoformat(stage.rollout(shop)["metadata"]["creationTimestamp"])
+    later = created + timedelta(seconds=1)
+    wait_until(lambda: datetime.now(UTC) > later, 5, "a later second")
+
+
 def test_the_second_rollout_on_a_route_is_refused_and_the_first_unharmed(stage: Stage) -> None:
     """Whose the route is, is said in one sentence; when the first goes, the second takes over."""
     shop = quick_shop()
     with opened(stage, shop):
         before = routes_of(stage, shop)
+        _await_seniority(stage, shop)
         second = shop.rollout(App("v9"))
         second["metadata"]["name"] = "second"
         second["spec"]["selector"] = {"matchLabels": {"app": "second"}}
@@ -152,6 +161,7 @@ def test_two_rollouts_on_the_same_pods_are_told_apart(stage: Stage) -> None:
     """A selector that matches another Rollout's pods is a conflict, not a race."""
     shop = quick_shop()
     with opened(stage, shop):
+        _await_seniority(stage, shop)
         second = shop.rollout(App("v9"))
         second["metadata"]["name"] = "second"
         second["spec"]["traffic"]["istio"] = {
