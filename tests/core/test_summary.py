@@ -2,7 +2,6 @@ import pytest
 
 from tests.core.scenes import Case, ago, at_rest, counted, in_phase, pods, read, spec
 from tidegate.api.status import LastRun, PauseStatus, RolloutStatus
-from tidegate.core.summary import stalled
 
 PAUSE = PauseStatus(by="ann", reason="lunch", at=ago(60))
 REVERTED = LastRun(
@@ -72,10 +71,3 @@ def test_a_message_never_outgrows_its_field():
 def test_what_waits_for_metrics_says_which():
     case = in_phase(weights=(0,), readings={"guard/0": (read(1, 0.0), read(60, None))})
     assert "guard errors was not read yet" in case.decided().status.message
-
-
-@pytest.mark.parametrize(
-    ("reason", "stuck"), [("Reverted", True), ("InvalidSpec", True), ("WaitingForPods", False)]
-)
-def test_what_moves_no_more_by_itself_is_stalled(reason, stuck):
-    assert stalled(reason) is stuck

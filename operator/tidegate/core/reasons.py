@@ -30,7 +30,6 @@ WAITING_FOR_METRICS = "WaitingForMetrics"
 SETTLING = "Settling"
 PAUSED = "Paused"
 RESUMED = "Resumed"
-HELD_BY_GUARD = "HeldByGuard"
 
 # At rest
 HEALTHY = "Healthy"
@@ -52,11 +51,9 @@ FOREIGN_WEIGHT = "ForeignDestinationHasWeight"
 DESTINATION_RULE_NOT_FOUND = "DestinationRuleNotFound"
 SUBSET_NOT_FOUND = "SubsetNotFound"
 SERVICE_NOT_FOUND = "ServiceNotFound"
-WORKLOAD_NOT_FOUND = "WorkloadNotFound"
 CONFLICT = "Conflict"
 QUERY_REFUSED = "QueryRefused"
 WRITE_REFUSED = "WriteRefused"
-PROVIDER_NOT_FOUND = "ProviderNotFound"
 
 # Actions of people
 ACTION_DONE = "ActionDone"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tidegate.api.limits import MAX_MESSAGE_CHARS
 from tidegate.api.status import RolloutStatus, State, Verdict
-from tidegate.core import reasons
 from tidegate.core.observation import Problem
 from tidegate.core.resting import at_rest
 from tidegate.core.scene import Scene, Step, changed
@@ -61,8 +60,3 @@ def _selector(scene: Scene) -> str:
     revision = scene.status.stable_revision or scene.target
     labels["tidegate.io/revision"] = revision
     return ",".join(f"{key}={value}" for key, value in sorted(labels.items()))
-
-
-def stalled(reason: str) -> bool:
-    """Whether nothing will move by itself any more."""
-    return reason in {reasons.REVERTED, reasons.PROGRESS_DEADLINE_EXCEEDED, reasons.INVALID_SPEC}
