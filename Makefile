@@ -5,6 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+# Where it is set, every process compiles all of the tests and the operator anew: seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +20,9 @@ STAMP := .venv/.ready-$(firstword $(shell pwd | cksum))
 TREES := $(foreach tree,operator sandbox demo bench build tests,$(if $(shell find $(tree) -name '*.py' -print -quit 2>/dev/null),$(tree)))
 # mypy takes everything but the test functions: helpers of the tests are held to strict types.
 TYPED = $(shell find $(TREES) -name '*.py' -not -name 'test_*.py')
+
+# Markers of the tests that start servers.
+SERVERS := api or prometheus or traffic or faults
 
 .PHONY: help
 help: ## List the targets
@@ -41,7 +46,8 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	@touch $@
 
 .PHONY: check
-check: static unit ## Everything that needs no server; a minute at most
+check: generated-check ## Everything that needs no server; a minute at most
+	@$(MAKE) --no-print-directory -j2 -O lint types contracts unit
 
 .PHONY: static
 static: lint types contracts generated-check
@@ -66,7 +72,7 @@ contracts: setup
 .PHONY: unit
 unit: setup ## Fast tests only: no server, no network
 	@echo "==> tests without servers"
-	@TIDEGATE_QUICK=1 $(BIN)/pytest -q -m 'not api and not prometheus and not traffic'
+	@TIDEGATE_QUICK=2 $(BIN)/pytest -q -n auto --dist worksteal -m 'not ($(SERVERS))'
 
 .PHONY: format
 format: setup ## Let the formatter and the safe fixes do their work
@@ -102,8 +108,28 @@ sandbox-build: setup ## Build the sandbox's binaries only (about a quarter of an
 
 .PHONY: test
 test: static sandbox ## All there is: checks, then every test, on real servers
-	@echo "==> all tests"
-	@$(BIN)/pytest --durations=10
+	@echo "==> tests without servers, on all cores"
+	@$(BIN)/pytest -q -n auto --dist worksteal --ignore=tests/mutants -m 'not ($(SERVERS))'
+	@echo "==> seeded bugs, and tests on real servers"
+	@$(BIN)/pytest --durations=10 tests/mutants
+	@$(BIN)/pytest --durations=10 -m '$(SERVERS)'
+
+.PHONY: faults
+faults: setup sandbox ## Every crash point, fault and state (`make test` runs a slice); SCOPE=nightly for every pair, too
+	@echo "==> the states of the model, and beside them crash points and faults"
+	@TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -q tests/model & model=$$!; \
+	TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -n auto --dist worksteal --durations=10 tests/faults && wait $$model
+
+.PHONY: soak
+soak: setup sandbox ## Random scenarios under random faults: MINUTES=n SEED=s
+	@$(BIN)/python -m tests.faults.soak --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED))
+
+.PHONY: mutants
+mutants: setup ## Seed every bug of tests/mutants, and measure the mutation score of core (nightly)
+	@echo "==> seeded bugs"
+	@TIDEGATE_FAULTS=all $(BIN)/pytest -q tests/mutants
+	@echo "==> mutation score of core"
+	@$(BIN)/python build/mutation_score.py $(MUTANTS)
 
 .PHONY: demo
 demo: setup sandbox ## Watch a good release go through and a bad one come back

@@ -106,6 +106,7 @@ def main() -> None:
     try:
         stage.set_up()
         stage.open(shop, App("v1", exit="abrupt"))
+        stage.await_served(shop)
         with stage.routes(shop) as routes, stage.load(shop, "bench") as load:
             load.await_records(WARM_UP_REQUESTS, WARM_UP_S)
             rows = bad_releases(stage, shop, routes, load, asked.bad)

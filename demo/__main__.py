@@ -92,6 +92,7 @@ def play(stage: Stage) -> Outcome:
     stage.set_up()
     view.say("deploying version v1 with 4 pods behind the Envoy gateway")
     stage.open(shop, App("v1"))
+    stage.await_served(shop)
     with stage.routes(shop) as routes, stage.load(shop, "load") as load:
         load.await_records(WARM_UP_REQUESTS, WARM_UP_S)
         view.say("200 requests a second are running; releasing v2, a good version")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import Any, Protocol
 
 import helm_python
 import yaml
@@ -20,7 +24,8 @@ CHART = ROOT / "charts" / "tidegate"
 NAMESPACE = "tidegate-system"
 ACCOUNT = "tidegate"
 STOP_S = 15.0
-RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding")
+PROBE_S = 2.0
+RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 CONFIG = """\
 providers:
@@ -60,15 +65,72 @@ def install_crds(cluster: Cluster) -> None:
         cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=30s")
 
 
-class OperatorProcess:
-    """One running operator: started, killed and started again by tests."""
+def new_token(cluster: Cluster) -> str:
+    """A token of the operator's service account."""
+    words = cluster.kubectl("create", "token", ACCOUNT, "-n", NAMESPACE, "--duration=24h")
+    return words.strip()
 
-    def __init__(self, cluster: Cluster, folder: Path, *, prometheus_url: str = "") -> None:
+
+class Process(Protocol):
+    """What is needed of a started process; `subprocess.Popen` is one."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    def poll(self) -> int | None:
+        """Its exit status, or None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, once it has ended; subprocess.TimeoutExpired if it does not."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send it a signal; fine when it has ended."""
+        ...
+
+
+Launch = Callable[[Sequence[str], Mapping[str, str], Path], Process]
+"""Starts `tidegate ARGUMENTS` with these variables; its words are appended to the file."""
+
+
+def launch_python(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Process:
+    """A Python of its own, as in the operator's image."""
+    command = [sys.executable, "-m", "tidegate", *arguments]
+    with log.open("ab") as words:
+        return subprocess.Popen(command, env=environment, stdout=words, stderr=subprocess.STDOUT)
+
+
+class OperatorProcess:
+    """One running operator: started, killed and started again by tests.
+
+    With `server_url` it reaches the API server there, e.g. through a proxy. With `namespace` it
+    serves only that one, and its Lease is there too; else it serves all.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        prometheus_url: str = "",
+        identity: str = "operator-0",
+        server_url: str = "",
+        namespace: str = "",
+    ) -> None:
         self._cluster = cluster
+        self.identity = identity
+        self.health_port = 0
         self._folder = folder
         self.prometheus_url = prometheus_url
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
+        self.server_url = server_url
+        self.namespace = namespace
+        self.launch: Launch = launch_python
+        self.token = ""
+        """The service account's token; made by the first start if it was not set before."""
+        self._process: Process | None = None
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / "operator.log"
 
@@ -81,11 +143,15 @@ class OperatorProcess:
 
     def _kubeconfig(self) -> Path:
         """A kubeconfig with the service account's own token in place of the administrator's."""
-        token = self._cluster.kubectl("create", "token", ACCOUNT, "-n", NAMESPACE, "--duration=24h")
+        if not self.token:
+            self.token = new_token(self._cluster)
         config = yaml.safe_load(self._cluster.kubeconfig.read_text())
-        config["users"] = [{"name": ACCOUNT, "user": {"token": token.strip()}}]
+        config["users"] = [{"name": ACCOUNT, "user": {"token": self.token}}]
         for context in config["contexts"]:
             context["context"]["user"] = ACCOUNT
+        if self.server_url:
+            for cluster in config["clusters"]:
+                cluster["cluster"]["server"] = self.server_url
         path = self._folder / "kubeconfig.yaml"
         path.write_text(yaml.safe_dump(config))
         path.chmod(0o600)
@@ -96,20 +162,21 @@ class OperatorProcess:
         config = self._folder / "config.yaml"
         providers = CONFIG.format(prometheus=self.prometheus_url)
         config.write_text(providers if self.prometheus_url else NO_PROVIDER)
-        command = [sys.executable, "-m", "tidegate", "operator", "--config", str(config)]
-        command += ["--liveness-port", str(free_ports(1)[0])]
+        self.health_port = free_ports(1)[0]
+        arguments = ["operator", "--config", str(config), "--health-port", str(self.health_port)]
+        if self.namespace:
+            arguments += ["--namespace", self.namespace]
+        # As a container of one pod: a restarted one has its predecessor's name in the Lease.
+        arguments += ["--lease-namespace", self.namespace or NAMESPACE, "--identity", self.identity]
         environment = os.environ | {"KUBECONFIG": str(self._kubeconfig())}
-        self._log = self.log_file.open("ab")
-        self._process = subprocess.Popen(
-            command, env=environment, stdout=self._log, stderr=subprocess.STDOUT
-        )
+        self._process = self.launch(arguments, environment, self.log_file)
 
     def kill(self) -> None:
         """SIGKILL: the crash that nobody sees coming."""
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(signal.SIGKILL)
             self._process.wait(STOP_S)
-        self._close()
+        self._process = None
 
     def stop(self) -> int | None:
         """SIGTERM, and SIGKILL if that is not enough; the exit status, or None if it never ran."""
@@ -121,15 +188,34 @@ class OperatorProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             status = None
-        self._close()
+        self._process = None
         return status
+
+    def signal(self, number: int) -> None:
+        """Send it that signal, e.g. SIGSTOP."""
+        os.kill(self.pid, number)
+
+    def exit_status(self) -> int | None:
+        """How it ended by itself (negative: by that signal); None while it runs or never ran."""
+        return self._process.poll() if self._process is not None else None
 
     def alive(self) -> bool:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def _close(self) -> None:
-        self._process = None
-        if self._log is not None:
-            self._log.close()
-            self._log = None
+    def health(self) -> dict[str, Any]:
+        """What /readyz answers, ready or not; empty while nobody answers there."""
+        url = f"http://127.0.0.1:{self.health_port}/readyz"
+        try:
+            with urllib.request.urlopen(url, timeout=PROBE_S) as answer:
+                told: dict[str, Any] = json.load(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                told = json.load(error)
+        except OSError:
+            return {}
+        return told
+
+    def leads(self) -> bool:
+        """Whether it says that it leads."""
+        return self.health().get("role") == "leader"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from sandbox import Cluster, Load, SandboxError
 from sandbox.waiting import wait_until
 
 RATE_PER_S = 200.0
+ANSWER_S = 2.0
 ROLLOUTS = "rollouts.tidegate.io"
 
 
@@ -110,15 +114,35 @@ class Stage:
 
         wait_until(only_stable, deadline_s, f"old pods of {shop.name} gone", poll_s=0.2)
 
-    def act(self, shop: Shop, verb: str, reason: str) -> None:
+    def act(self, shop: Shop, verb: str, reason: str, **more: str) -> None:
         """Create a RolloutAction with plain kubectl, as anybody could."""
+        spec = {"rollout": shop.name, "verb": verb, "reason": reason, "requestedBy": "demo"}
         body = {
             "apiVersion": "tidegate.io/v1alpha1",
             "kind": "RolloutAction",
             "metadata": {"generateName": f"{shop.name}-{verb}-", "namespace": shop.namespace},
-            "spec": {"rollout": shop.name, "verb": verb, "reason": reason, "requestedBy": "demo"},
+            "spec": spec | more,
         }
         self.cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
+
+    def await_served(self, shop: Shop, *, deadline_s: float = 60.0) -> None:
+        """Wait until the gateway knows the shop: a proxy learns of a new one when istiod tells it.
+
+        After an outage of the API server that takes istiod some ten seconds.
+        """
+        request = urllib.request.Request(self.cluster.gateway_url, headers={"Host": shop.host})
+
+        def answers() -> bool:
+            try:
+                with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                    return bool(answer.status == HTTPStatus.OK)
+            except urllib.error.HTTPError as error:
+                error.close()
+                return False
+            except OSError:
+                return False
+
+        wait_until(answers, deadline_s, f"the gateway serves {shop.host}", poll_s=0.1)
 
     def load(self, shop: Shop, name: str, *, rate_per_s: float = RATE_PER_S) -> Load:
         """A load on the shop through the gateway, recorded in this stage's folder."""

@@ -1,19 +1,18 @@
 """Clusters that are not ours: kind (with Docker), or the user's own by KUBECONFIG.
 
-CLUSTER=kind makes a kind cluster with Istio's definitions in it, no more: no istiod, gateway or
-Prometheus. CLUSTER=KUBECONFIG, or CLUSTER=/path/to/kubeconfig, takes what is there and changes
-nothing. For both the user says where Prometheus and the gateway are: TIDEGATE_PROMETHEUS_URL and
-GATEWAY_URL.
+CLUSTER=kind makes a kind cluster with the routers' definitions in it, no more: no istiod, no
+gateway, no Prometheus. CLUSTER=KUBECONFIG, or CLUSTER=/path/to/kubeconfig, takes what is there and
+changes nothing. For both the user says where Prometheus and the gateway are:
+TIDEGATE_PROMETHEUS_URL and GATEWAY_URL.
 """
 
-import json
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import binaries, istio_crds
+from sandbox import binaries, definitions
 from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
 from sandbox.paths import Layout
@@ -108,9 +107,10 @@ def up(choice: str, name: str) -> OwnCluster:
                 "--wait",
                 "120s",
             )
-        found.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": istio_crds.ensure()}))
+        for definition in definitions.ensure(*definitions.ALL):
+            found.apply(definition)
         say(
-            "kind is up with Istio's definitions;"
+            "kind is up with the definitions of Istio and the Gateway API;"
             " istiod, a gateway and Prometheus are for you to install"
         )
     found.kubectl("version", timeout_s=30)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from sandbox import binaries, images, istio_crds, leftovers, machine, processes, state
+from sandbox import binaries, definitions, images, leftovers, machine, processes, state
 from sandbox.cluster import Cluster
 from sandbox.errors import SandboxError
 from sandbox.launch import START_DEADLINE_S, Launch
@@ -31,7 +31,7 @@ def prepare(level: Level) -> None:
             binaries.own_program(program)
     binaries.own_program("certs")
     binaries.ensure(binaries.TRAFFIC_BINARIES if level == "traffic" else binaries.API_BINARIES)
-    istio_crds.ensure()
+    definitions.ensure(*definitions.ALL)
 
 
 def _starting(layout: Layout) -> bool:

@@ -1,6 +1,6 @@
 """What each level starts, and how it is stopped."""
 
-from sandbox import api_level, istio_crds, kwok, leftovers, traffic_level
+from sandbox import api_level, definitions, kwok, leftovers, traffic_level
 from sandbox.api_level import Address
 from sandbox.kube import Api
 from sandbox.progress import say
@@ -25,13 +25,13 @@ def _start_api(servers: Servers) -> None:
     api = api_level.start_api_server(servers, Address("127.0.0.1"))
     api_level.launch_controllers(servers, _NODE_GRACE_S)
     kwok.launch(servers, api)
-    definitions = istio_crds.install(api)
+    names = definitions.install(api, *definitions.ALL)
     for name in ("kube-controller-manager", "kube-scheduler", "kwok"):
         servers.await_ready(name)
     wait_until(
-        lambda: istio_crds.established(api, definitions),
+        lambda: definitions.established(api, names),
         _READY_DEADLINE_S,
-        "Istio's definitions",
+        "the routers' definitions",
         0.1,
     )
     wait_until(lambda: kwok.nodes_ready(api), _READY_DEADLINE_S, "the simulated node ready", 0.1)

@@ -2,7 +2,7 @@
 
 import secrets
 
-from sandbox import api_level, cgroups, envoy, images, istio, istio_crds, kwok, node, prometheus
+from sandbox import api_level, cgroups, definitions, envoy, images, istio, kwok, node, prometheus
 from sandbox.api_level import Address
 from sandbox.errors import SandboxError
 from sandbox.kube import Api, Object
@@ -36,11 +36,11 @@ def start(servers: Servers) -> None:
     servers.await_ready("containerd")
     say("starting the kubelet, istiod, Envoy and Prometheus")
     servers.launch(lambda: node.kubelet(layout, network, cgroup))
-    definitions = istio_crds.install(api)
+    names = definitions.install(api, definitions.ISTIO)
     istio.create_namespace(api)
     images.load_own(layout.containerd_socket, layout.root)
     wait_until(
-        lambda: istio_crds.established(api, definitions),
+        lambda: definitions.established(api, names),
         _READY_DEADLINE_S,
         "Istio's definitions",
         0.1,

@@ -67,19 +67,18 @@ func main() {
 	results := make(chan result, 10000)
 	summary := make(chan tally, 1)
 	go func() { summary <- record(file, results) }()
-	send(untilTold(o.duration), o, results)
+	send(untilTold(o.duration == 0), o, results)
 	close(results)
 	if err := json.NewEncoder(os.Stdout).Encode((<-summary).summary()); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func untilTold(duration time.Duration) context.Context {
+func untilTold(byInput bool) context.Context {
 	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	ctx, cancel := context.WithCancel(told)
 	context.AfterFunc(ctx, stop)
-	if duration > 0 {
-		time.AfterFunc(duration, cancel)
+	if !byInput {
 		return ctx
 	}
 	go func() {
@@ -89,7 +88,8 @@ func untilTold(duration time.Duration) context.Context {
 	return ctx
 }
 
-// send starts each request when it is due and returns when the last one has ended.
+// send starts each request when it is due and returns when the last one has ended. A duration counts
+// the schedule, not the clock: a machine that is late sends as many as one that is not.
 func send(ctx context.Context, o options, results chan<- result) {
 	client := &http.Client{
 		Timeout:       requestTimeout,
@@ -106,7 +106,12 @@ func send(ctx context.Context, o options, results chan<- result) {
 	started := time.Now()
 	timer := time.NewTimer(0)
 	for n := 0; ; n++ {
-		due := started.Add(time.Duration(float64(n) / o.rate * float64(time.Second)))
+		after := time.Duration(float64(n) / o.rate * float64(time.Second))
+		if o.duration > 0 && after >= o.duration {
+			running.Wait()
+			return
+		}
+		due := started.Add(after)
 		timer.Reset(time.Until(due))
 		select {
 		case <-ctx.Done():

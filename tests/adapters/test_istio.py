@@ -9,21 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.adapters.istio import (
-    Pair,
-    Route,
-    Target,
-    find_routes,
-    qualified,
-    route_weight,
+from tidegate.adapters import istio
+from tidegate.adapters.destinations import (
     selected_by_service,
     selected_by_subset,
     selector_patch,
     subset_index,
     subset_patch,
-    weight_patch,
 )
+from tidegate.adapters.istio import qualified
+from tidegate.adapters.weights import Pair, Place, Route, Target, route_weight, weight_patch
 from tidegate.api.constants import LABEL_REVISION
+from tidegate.api.traffic import VirtualServiceRef
 from tidegate.core import reasons
 
 HOST = "web.shop.svc.cluster.local"
@@ -51,6 +48,23 @@ def service(*http, version="7"):
     }
 
 
+def find_routes(body, names, pair):
+    return istio.find_routes(body, VirtualServiceRef(name="web", routes=names), pair)
+
+
+def at(stable, canary, whole=100):
+    """A route with these two weights."""
+    same = ("/destination", {})
+    return Route("r", "/spec/http/0/route", Place(0, stable, same), Place(1, canary, same), whole)
+
+
+def places(routes):
+    return [
+        (r.name, r.entries, r.stable.index, r.canary.index, r.stable.weight, r.canary.weight)
+        for r in routes
+    ]
+
+
 def problem_of(body, names=(), pair=PAIR):
     found, problems = find_routes(body, names, pair)
     assert found == []
@@ -74,17 +88,19 @@ def test_a_host_is_read_as_istio_reads_it(host, full):
 
 
 def test_the_only_route_needs_no_name():
-    assert find_routes(service(route(None)), (), PAIR) == (
-        [Route("http[0]", 0, 0, 1, 90, 10)],
-        [],
-    )
+    found, problems = find_routes(service(route(None)), (), PAIR)
+    assert problems == []
+    assert places(found) == [("http[0]", "/spec/http/0/route", 0, 1, 90, 10)]
 
 
 def test_named_routes_are_found_among_others():
     body = service(route("other", 5), route("primary", 10), route("second", 20))
     found, problems = find_routes(body, ("second", "primary"), PAIR)
     assert problems == []
-    assert [(r.name, r.index, r.canary) for r in found] == [("primary", 1, 10), ("second", 2, 20)]
+    assert [(r.name, r.entries, r.canary.weight) for r in found] == [
+        ("primary", "/spec/http/1/route", 10),
+        ("second", "/spec/http/2/route", 20),
+    ]
 
 
 def test_a_missing_route_is_told_with_those_there_are():
@@ -130,25 +146,38 @@ def test_destinations_are_found_however_their_host_is_spelt(host):
     raw = {"route": [to(host, "canary", 30), to(host, "stable", 70)]}
     found, problems = find_routes(service(raw), (), PAIR)
     assert problems == []
-    assert found == [Route("http[0]", 0, 1, 0, 70, 30)]
+    assert places(found) == [("http[0]", "/spec/http/0/route", 1, 0, 70, 30)]
 
 
 def test_at_host_level_a_subset_is_another_destination():
     plain = {"route": [to("web", weight=75), to("web-canary", weight=25)]}
     found, problems = find_routes(service(plain), (), HOSTS)
-    assert (problems, found[0].canary) == ([], 25)
+    assert (problems, found[0].canary.weight) == ([], 25)
     subsets = {"route": [to("web", "v1", 75), to("web-canary", weight=25)]}
     assert problem_of(service(subsets), pair=HOSTS).reason == reasons.DESTINATION_NOT_FOUND
 
 
-def test_weight_of_somebody_else_is_refused_and_weight_zero_is_not():
+def test_weight_of_somebody_else_is_kept_and_the_rest_is_ours():
     raw = route()
     raw["route"].append(to("mirror", weight=0))
-    assert find_routes(service(raw), (), PAIR)[1] == []
-    raw["route"][2]["weight"] = 5
-    problem = problem_of(service(raw))
-    assert problem.reason == reasons.FOREIGN_WEIGHT
-    assert "mirror.shop.svc.cluster.local" in problem.message
+    found, problems = find_routes(service(raw), (), PAIR)
+    assert (problems, found[0].whole, found[0].even) == ([], 100, True)
+    raw["route"][2]["weight"] = 67
+    found, problems = find_routes(service(raw), (), PAIR)
+    assert (problems, found[0].whole, found[0].even) == ([], 33, False)
+
+
+@pytest.mark.parametrize("others", [99, 100, 250])
+def test_a_route_with_nothing_to_share_is_told_and_can_still_be_sent_back(others):
+    raw = route(canary=40)
+    raw["route"].append(to("mirror", weight=others))
+    body = service(raw)
+    found, problems = find_routes(body, (), PAIR)
+    assert [problem.reason for problem in problems] == [reasons.FOREIGN_WEIGHT]
+    assert f"leaves {max(0, 100 - others)} of 100 for the two" in problems[0].message
+    patched = jsonpatch.apply_patch(body, weight_patch(body, found, 0))
+    weights = [entry["weight"] for entry in patched["spec"]["http"][0]["route"]]
+    assert weights == [100, 0, others]
 
 
 def test_a_bad_route_does_not_hide_a_good_one():
@@ -160,7 +189,7 @@ def test_one_service_for_both_roles_has_all_the_weight():
     pair = Pair(Target(HOST), Target(HOST))
     found, problems = find_routes(service({"route": [to()]}), (), pair)
     assert problems == []
-    assert (found[0].stable, found[0].canary) == (100, 100)
+    assert (found[0].stable.weight, found[0].canary.weight) == (100, 100)
 
 
 @pytest.mark.parametrize(
@@ -175,8 +204,7 @@ def test_one_service_for_both_roles_has_all_the_weight():
     ],
 )
 def test_the_highest_share_counts_and_disagreement_is_seen(weights, weight, even):
-    routes = [Route(f"r{i}", i, 0, 1, *pair) for i, pair in enumerate(weights)]
-    told = route_weight("web", routes)
+    told = route_weight("VirtualService", "web", [at(*pair) for pair in weights])
     assert (told.virtual_service, told.weight, told.even) == ("web", weight, even)
 
 
@@ -209,8 +237,9 @@ def services(draw):
 def without_our_weights(body, routes):
     left = copy.deepcopy(body)
     for one in routes:
-        for place in (one.stable_index, one.canary_index):
-            left["spec"]["http"][one.index]["route"][place].pop("weight", None)
+        for place in (one.stable, one.canary):
+            index = int(one.entries.split("/")[3])
+            left["spec"]["http"][index]["route"][place.index].pop("weight", None)
     return left
 
 
@@ -224,8 +253,10 @@ def test_a_weight_patch_changes_our_weights_and_nothing_else(made, weight):
     assert without_our_weights(patched, routes) == without_our_weights(body, routes)
     again, problems = find_routes(patched, names, PAIR)
     assert problems == []
-    assert [(r.stable, r.canary) for r in again] == [(100 - weight, weight)] * len(names)
-    assert route_weight("web", again).even
+    assert [(r.stable.weight, r.canary.weight) for r in again] == [(100 - weight, weight)] * len(
+        names
+    )
+    assert route_weight("VirtualService", "web", again).even
 
 
 def test_a_weight_patch_fails_on_another_version():

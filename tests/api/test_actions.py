@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 
 from tests.api.samples import JSON, complaints
-from tidegate.api.actions import Action, Verb
+from tidegate.api.actions import Action, RolloutActionSpec, Verb
 from tidegate.api.problems import SpecError
 
 BODY = {
@@ -35,6 +35,14 @@ def test_an_action_is_done_once_it_has_a_result(status, done):
 def test_an_unknown_verb_is_refused_with_those_there_are():
     with pytest.raises(SpecError, match=r"spec.verb: must be 'abort', 'pause'.*but is 'explode'"):
         Action.parse({**BODY, "spec": {"rollout": "web", "verb": "explode"}})
+
+
+def test_only_a_skip_names_a_phase():
+    skip = {**BODY, "spec": {"rollout": "web", "verb": "skip", "phase": "half"}}
+    assert Action.parse(skip).phase == "half"
+    abort = RolloutActionSpec(rollout="web", verb=Verb.ABORT, phase="half")
+    broken = [rule for rule in abort.all_rules() if rule.holds and not rule.holds(abort)]
+    assert [rule.message for rule in broken] == ["phase is only for skip; leave it out"]
 
 
 @given(JSON)

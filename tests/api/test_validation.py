@@ -6,6 +6,7 @@ from tests.api.samples import SPEC, changed, parsed
 from tidegate.api.support import NOT_BUILT, unsupported
 from tidegate.api.validation import problems
 
+REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 COMPARE = {"to": "stable", "maxIncreasePercent": 10}
 
 WRONG = [
@@ -15,6 +16,16 @@ WRONG = [
         "no metric is named 'errors'; defined",
     ),
     (("phases.0.gates.0.metric", "x"), "spec.phases[0].gates[0].metric", "are error-rate, latency"),
+    (
+        ("traffic.istio.virtualServices.0.tlsRoutes", [{"port": 443}, {}]),
+        "spec.traffic.istio.virtualServices[0].tlsRoutes",
+        "each of several tlsRoutes must name a port or sniHosts",
+    ),
+    (
+        ("traffic.istio.virtualServices.0.tcpRoutes", [{}, {"port": 443}]),
+        "spec.traffic.istio.virtualServices[0].tcpRoutes",
+        "each of several tcpRoutes must name a port",
+    ),
     (("metrics", []), "spec.guards[0].metric", "spec.metrics is empty"),
     (("metrics.0.template", "istio-errors"), "spec.metrics[0].template", "there are envoy-error-"),
     (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency and istio-"),
@@ -28,6 +39,8 @@ WRONG = [
     (("guards.0.breaches", 2), "spec.guards[0].breaches", "must not be more than of"),
     (("phases.1.name", "canary-10"), "spec.phases[1].name", "'canary-10' is already taken"),
     (("template", None), "spec", "exactly one of template and workloadRef"),
+    (("workloadRef", {**REF, "kind": "StatefulSet"}), "spec.workloadRef", "only a Deployment"),
+    (("workloadRef", {**REF, "apiVersion": "apps/v2"}), "spec.workloadRef", "only a Deployment"),
     (("template.metadata", None), "spec.template.metadata.labels", "must match spec.selector"),
     (("template.metadata.labels", ["app"]), "spec.template.metadata.labels", "must match"),
     (("selector.matchLabels", {}), "spec.selector", "at least one label"),
@@ -54,6 +67,9 @@ WRONG = [
         "spec.traffic.istio.destinationRule.canarySubset",
         "two different subsets",
     ),
+    (("phases.0.deadline", "30s"), "spec.phases[0].deadline", "must be longer than hold"),
+    (("phases.0.onTimeout", "revert"), "spec.phases[0].onTimeout", "set deadline, too"),
+    (("capacity", {"headroom": "5%"}), "spec.capacity.headroom", "only for mode shift"),
     (("drain", {"min": "1h"}), "spec.drain.min", "must not be longer than max"),
 ]
 
@@ -64,6 +80,20 @@ WRONG = [
 def test_what_does_not_hold_together_is_named(change, path, words):
     found = problems(parsed(changed(change)))
     assert any(problem.path == path and words in problem.message for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("how", "mode", "wrong"),
+    [
+        ("required", "shift", True),
+        ("required", "surge", False),
+        ("preferred", "shift", False),
+        (None, "shift", False),
+    ],
+)
+def test_stable_that_needs_its_pods_back_is_not_kept_off_the_nodes_of_the_canary(how, mode, wrong):
+    found = problems(parsed(changed(("antiAffinity", how), ("capacity", {"mode": mode}))))
+    assert [problem.path for problem in found] == ["spec.antiAffinity"] * wrong
 
 
 @pytest.mark.parametrize(
@@ -89,32 +119,13 @@ def test_a_good_spec_has_no_problems():
 
 
 NOT_YET = [
-    (("workloadRef", {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}),) * 2,
     (("mode", "observe"),) * 2,
-    (("traffic.service", {"active": "web"}),) * 2,
-    (
-        (
-            "traffic.gatewayApi",
-            {"httpRoutes": [{"name": "web"}], "services": {"stable": "a", "canary": "b"}},
-        ),
-    )
-    * 2,
-    (
-        ("traffic.istio.virtualServices.0.tlsRoutes", [{"port": 443}]),
-        ("traffic.istio.virtualServices[0].tlsRoutes", None),
-    ),
-    (
-        ("traffic.istio.virtualServices.0.tcpRoutes", [{"port": 443}]),
-        ("traffic.istio.virtualServices[0].tcpRoutes", None),
-    ),
     (("guards.0.compare", COMPARE), ("guards[0].compare", None)),
     (("guards.0.severity", "critical"), ("guards[0].severity", None)),
     (("phases.0.gates.0.compare", COMPARE), ("phases[0].gates[0].compare", None)),
     (("phases.1.guards", [{"metric": "error-rate", "max": 1}]), ("phases[1].guards", None)),
-    (("phases.1.match", [{"headers": {"x-a": {"exact": "b"}}}]), ("phases[1].match", None)),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
-    (("bake", {"duration": "1h"}),) * 2,
 ]
 
 

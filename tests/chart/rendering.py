@@ -23,7 +23,7 @@ def render(
         document
         for path in sorted(rendered)
         if path.endswith(".yaml")
-        for document in yaml.safe_load_all(rendered[path])
+        for document in yaml.load_all(rendered[path], Loader=yaml.CSafeLoader)
         if document
     ]
 

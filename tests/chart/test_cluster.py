@@ -88,7 +88,7 @@ def test_a_pod_without_one_of_its_restrictions_may_not(cluster: Any, namespace: 
     [
         ("list", "tidegate.io", "rollouts", True),
         ("update", "tidegate.io", "rollouts/status", True),
-        ("patch", "tidegate.io", "rollouts", False),
+        ("patch", "tidegate.io", "rollouts", True),
         ("create", "apps", "replicasets", True),
         ("patch", "networking.istio.io", "virtualservices", True),
         ("delete", "networking.istio.io", "virtualservices", False),

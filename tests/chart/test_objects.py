@@ -15,6 +15,9 @@ def test_by_default_there_is_just_what_is_needed():
         "ClusterRoleBinding",
         "ConfigMap",
         "Deployment",
+        "PodDisruptionBudget",
+        "Role",
+        "RoleBinding",
         "ServiceAccount",
     }
 
@@ -28,7 +31,7 @@ def test_every_crd_is_installed_as_it_was_generated():
     generated = {
         it["metadata"]["name"]: it["spec"]
         for path in (CHART / "crd-files").glob("*.yaml")
-        for it in yaml.safe_load_all(path.read_text())
+        for it in yaml.load_all(path.read_text(), Loader=yaml.CSafeLoader)
     }
     assert {it["metadata"]["name"]: it["spec"] for it in crds()} == generated
 
@@ -59,10 +62,28 @@ def test_two_releases_share_no_name():
     assert not one & other
 
 
-def test_there_is_never_a_second_operator_beside_the_first():
+def test_one_stands_by_and_a_new_one_comes_before_an_old_one_goes():
     spec = pick(render(), "Deployment")["spec"]
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["replicas"] == 2
+    assert spec["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    budget = pick(render(), "PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == spec["selector"]
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert spread["labelSelector"] == spec["selector"]
+
+
+def test_a_single_replica_has_no_budget_to_block_its_node():
+    assert "PodDisruptionBudget" not in kinds(render({"replicas": 1}))
+
+
+def test_each_release_has_a_lease_of_its_own_and_each_pod_its_name():
+    (container,) = pick(render(name="one"), "Deployment", "one")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["args"] == ["--lease-name=one"]
+    told = {it["name"]: it["valueFrom"]["fieldRef"]["fieldPath"] for it in container["env"]}
+    assert told == {"POD_NAME": "metadata.name", "POD_NAMESPACE": "metadata.namespace"}
 
 
 def test_the_pod_keeps_to_the_restricted_profile():
@@ -92,8 +113,9 @@ def test_probes_ask_the_port_that_is_opened():
     pod = pick(render(), "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["ports"] == [{"name": "health", "containerPort": 8080}]
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for probe in ("startupProbe", "livenessProbe"):
         assert container[probe]["httpGet"] == {"path": "/healthz", "port": "health"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
 
 
 def test_what_a_cluster_asks_of_its_pods_can_be_said():

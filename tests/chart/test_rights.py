@@ -4,18 +4,21 @@ from tests.chart.rendering import NAMESPACE, RELEASE, kinds, pick, render, right
 from tests.house.tree import ROOT
 
 GRANTED = {
-    ("tidegate.io", "rollouts"): "get list watch",
+    ("tidegate.io", "rollouts"): "get list watch patch",
     ("tidegate.io", "rollouts/status"): "update",
-    ("tidegate.io", "rolloutruns"): "create delete",
+    ("tidegate.io", "rolloutruns"): "get create delete",
     ("tidegate.io", "rolloutruns/status"): "patch",
     ("tidegate.io", "rolloutactions"): "list watch",
     ("tidegate.io", "rolloutactions/status"): "patch",
     ("apps", "replicasets"): "get list watch create patch delete",
+    ("apps", "deployments"): "get list watch patch",
     ("", "services"): "get list watch patch",
-    ("networking.istio.io", "virtualservices"): "get list watch patch",
-    ("networking.istio.io", "destinationrules"): "get list watch patch",
+    ("networking.istio.io", "virtualservices"): "get list watch create patch",
+    ("networking.istio.io", "destinationrules"): "get list watch create patch",
+    ("gateway.networking.k8s.io", "httproutes"): "get list watch create patch",
     ("events.k8s.io", "events"): "create",
 }
+LEASE = {("coordination.k8s.io", "leases"): "get update create"}
 EXPECTED = {(*key, verb) for key, verbs in GRANTED.items() for verb in verbs.split()}
 SUBJECT = {"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}
 
@@ -40,12 +43,20 @@ def test_no_role_has_a_wildcard_or_lifts_itself():
 def test_with_namespaces_named_rights_end_at_their_border():
     objects = render({"watchNamespaces": ["shop", "pay"], "rbac": {"userRoles": False}})
     assert not {"ClusterRole", "ClusterRoleBinding"} & kinds(objects)
-    roles = [it for it in objects if it["kind"] == "Role"]
+    roles = [it for it in objects if it["kind"] == "Role" and it["metadata"]["name"] == RELEASE]
     assert [it["metadata"]["namespace"] for it in roles] == ["shop", "pay"]
     assert all(set(rights(it)) == EXPECTED for it in roles)
     bindings = [it for it in objects if it["kind"] == "RoleBinding"]
-    assert [it["metadata"]["namespace"] for it in bindings] == ["shop", "pay"]
+    assert [it["metadata"]["namespace"] for it in bindings] == [NAMESPACE, "shop", "pay"]
     assert all(it["subjects"] == [SUBJECT] for it in bindings)
+
+
+def test_the_lease_is_in_its_own_namespace_and_no_other_can_be_changed():
+    role = pick(render({"watchNamespaces": ["shop"]}), "Role", f"{RELEASE}-lease")
+    assert role["metadata"]["namespace"] == NAMESPACE
+    named = {verb: rule.get("resourceNames") for rule in role["rules"] for verb in rule["verbs"]}
+    assert named == {"get": [RELEASE], "update": [RELEASE], "create": None}
+    assert {tuple(rule["apiGroups"] + rule["resources"]) for rule in role["rules"]} == set(LEASE)
 
 
 def test_the_binding_names_the_operators_account():
@@ -82,4 +93,4 @@ def test_the_documentation_lists_the_same_rights():
         if line.count(" | ") == 3 and not line.startswith(("| API", "| ---"))
         for group, resource, verbs, _ in [line.strip("| ").split(" | ")]
     }
-    assert told == {key: set(verbs.split()) for key, verbs in GRANTED.items()}
+    assert told == {key: set(verbs.split()) for key, verbs in (GRANTED | LEASE).items()}

@@ -39,7 +39,7 @@ def test_helm_finds_nothing_wrong():
         ({"watchNamespaces": ["Shop"]}, "watchNamespaces"),
         ({"networkPolicy": {"enabled": "yes"}}, "enabled"),
         ({"crds": {"keep": "false"}}, "keep"),
-        ({"replicas": 2}, "replicas"),
+        ({"replicas": 0}, "replicas"),
     ],
     ids=lambda it: json.dumps(it) if isinstance(it, dict) else "",
 )

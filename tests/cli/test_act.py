@@ -6,7 +6,7 @@ from tests.cli.fake_api import FakeApi
 from tests.views.bodies import IN_PHASE, body
 from tidegate.cli import act, kube
 
-VERBS = ["abort", "pause", "resume", "promote", "retry"]
+VERBS = ["abort", "pause", "resume", "promote", "retry", "skip"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,12 @@ def test_what_is_not_said_is_not_sent(api: FakeApi, run):
     api.answer_actions("Done", "aborted")
     run("abort", "web")
     assert api.bodies[0]["spec"].keys() == {"rollout", "verb", "requestedBy"}
+
+
+def test_a_skip_may_name_the_phase_to_go_to(api: FakeApi, run):
+    api.answer_actions("Done", "on to phase all")
+    run("skip", "web", "--to", "all")
+    assert api.bodies[0]["spec"]["phase"] == "all"
 
 
 def test_no_answer_says_that_the_request_stays(api: FakeApi, run):

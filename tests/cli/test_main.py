@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tidegate import __version__
-from tidegate.cli import main
+from tidegate.cli import main, serving
+from tidegate.controller.leading import Election
 
 
 @pytest.fixture
@@ -24,13 +25,14 @@ def test_version(run):
 
 
 def test_the_operator_starts_with_defaults(run, started, monkeypatch, tmp_path):
-    monkeypatch.setattr(main, "DEFAULT_CONFIG", tmp_path / "none.yaml")
-    assert run("operator").exit_code == 0
+    monkeypatch.setattr(serving, "DEFAULT_CONFIG", tmp_path / "none.yaml")
+    assert run("operator", "--no-lease").exit_code == 0
     assert started == [
         {
             "config_path": None,
             "namespaces": (),
-            "liveness_port": 8080,
+            "election": None,
+            "health_port": 8080,
             "log_json": False,
             "verbose": False,
         }
@@ -40,8 +42,8 @@ def test_the_operator_starts_with_defaults(run, started, monkeypatch, tmp_path):
 def test_the_operator_takes_the_config_at_its_usual_place(run, started, monkeypatch, tmp_path):
     usual = tmp_path / "config.yaml"
     usual.touch()
-    monkeypatch.setattr(main, "DEFAULT_CONFIG", usual)
-    run("operator")
+    monkeypatch.setattr(serving, "DEFAULT_CONFIG", usual)
+    run("operator", "--no-lease")
     assert started[0]["config_path"] == usual
 
 
@@ -53,7 +55,13 @@ def test_the_operator_takes_its_options(run, started, tmp_path: Path):
         "shop",
         "--namespace",
         "pay",
-        "--liveness-port",
+        "--lease-namespace",
+        "ops",
+        "--lease-name",
+        "own",
+        "--identity",
+        "me",
+        "--health-port",
         "9000",
         "--log-format",
         "json",
@@ -63,10 +71,26 @@ def test_the_operator_takes_its_options(run, started, tmp_path: Path):
     assert started[0] == {
         "config_path": config,
         "namespaces": ("shop", "pay"),
-        "liveness_port": 9000,
+        "election": Election("ops", "own", "me"),
+        "health_port": 9000,
         "log_json": True,
         "verbose": True,
     }
+
+
+def test_in_a_pod_the_lease_is_found_by_itself(run, started, monkeypatch):
+    monkeypatch.setenv("POD_NAME", "tidegate-0")
+    monkeypatch.setenv("POD_NAMESPACE", "ops")
+    assert run("operator").exit_code == 0
+    assert started[0]["election"] == Election("ops", "tidegate", "tidegate-0")
+
+
+def test_outside_a_pod_it_says_how_to_go_on(run, started, monkeypatch, tmp_path):
+    monkeypatch.setattr(serving, "POD_NAMESPACE_FILE", tmp_path / "none")
+    monkeypatch.delenv("POD_NAMESPACE", raising=False)
+    done = run("operator")
+    assert (done.exit_code, started) == (2, [])
+    assert "--lease-namespace NAME" in done.stderr
 
 
 def test_a_config_that_is_not_there_is_told(run, started, tmp_path: Path):
@@ -78,7 +102,7 @@ def test_a_config_that_is_not_there_is_told(run, started, tmp_path: Path):
 def test_a_config_that_cannot_be_used_is_told(run, tmp_path: Path):
     config = tmp_path / "config.yaml"
     config.write_text("[")
-    done = run("operator", "--config", str(config))
+    done = run("operator", "--no-lease", "--config", str(config))
     assert done.exit_code == 2
     assert "the operator cannot start" in done.stderr
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from demo.manifests import App, Shop
 from demo.stage import Stage
+from sandbox.waiting import wait_until
 
 QUICK = (
     {"name": "ten", "weight": 10, "hold": "500ms"},
@@ -35,6 +37,16 @@ def opened(stage: Stage, shop: Shop, version: str = "v1") -> Iterator[Shop]:
         yield shop
     finally:
         stage.close(shop)
+
+
+def await_seniority(stage: Stage, shop: Shop) -> None:
+    """Who came first is told by creation times, which have whole seconds: let one pass.
+
+    Of two Rollouts made within a second the smaller uid is the older one, which no test can know.
+    """
+    created = datetime.fromisoformat(stage.rollout(shop)["metadata"]["creationTimestamp"])
+    later = created + timedelta(seconds=1)
+    wait_until(lambda: datetime.now(UTC) > later, 5, "a later second")
 
 
 def routes_of(stage: Stage, shop: Shop) -> dict[str, Any]:

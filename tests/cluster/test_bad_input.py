@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +12,14 @@ from demo.manifests import App, Shop
 from demo.stage import Stage
 from sandbox import SandboxError
 from sandbox.waiting import wait_until
-from tests.cluster.places import condition, history_ended, opened, quick_shop, routes_of
+from tests.cluster.places import (
+    await_seniority,
+    condition,
+    history_ended,
+    opened,
+    quick_shop,
+    routes_of,
+)
 
 pytestmark = pytest.mark.api
 
@@ -83,9 +89,9 @@ MISTAKES: dict[str, tuple[Change, str, tuple[str, ...]]] = {
         ("spec.template.metadata.labels", "must match spec.selector"),
     ),
     "a part that is not built yet": (
-        _set("bake", {"duration": "1h"}),
+        _set("mode", "observe"),
         "NotBuiltYet",
-        ("spec.bake", "not built yet"),
+        ("spec.mode", "not built yet"),
     ),
     "an unknown template of a metric": (
         _set("metrics", [{"name": "m", "template": "istio-eror-rate"}]),
@@ -130,19 +136,12 @@ def test_what_is_wrong_from_the_start_is_said_and_makes_no_pod(stage: Stage) -> 
     stage.close(shop)
 
 
-def _await_seniority(stage: Stage, shop: Shop) -> None:
-    """Who came first is told by creation times, which have whole seconds: let one pass."""
-    created = datetime.fromisoformat(stage.rollout(shop)["metadata"]["creationTimestamp"])
-    later = created + timedelta(seconds=1)
-    wait_until(lambda: datetime.now(UTC) > later, 5, "a later second")
-
-
 def test_the_second_rollout_on_a_route_is_refused_and_the_first_unharmed(stage: Stage) -> None:
     """Whose the route is, is said in one sentence; when the first goes, the second takes over."""
     shop = quick_shop()
     with opened(stage, shop):
         before = routes_of(stage, shop)
-        _await_seniority(stage, shop)
+        await_seniority(stage, shop)
         second = shop.rollout(App("v9"))
         second["metadata"]["name"] = "second"
         second["spec"]["selector"] = {"matchLabels": {"app": "second"}}
@@ -161,7 +160,7 @@ def test_two_rollouts_on_the_same_pods_are_told_apart(stage: Stage) -> None:
     """A selector that matches another Rollout's pods is a conflict, not a race."""
     shop = quick_shop()
     with opened(stage, shop):
-        _await_seniority(stage, shop)
+        await_seniority(stage, shop)
         second = shop.rollout(App("v9"))
         second["metadata"]["name"] = "second"
         second["spec"]["traffic"]["istio"] = {
@@ -213,13 +212,13 @@ def test_other_routes_and_destinations_are_kept_to_the_byte(stage: Stage) -> Non
     stage.close(shop)
 
 
-def test_a_foreign_destination_with_weight_is_refused(stage: Stage) -> None:
-    """Sharing a managed route is not built yet; it is said, and nothing moves."""
+def test_a_route_that_others_have_almost_whole_is_refused(stage: Stage) -> None:
+    """One of a hundred cannot be shared between two; it is said, and nothing moves."""
     shop = quick_shop()
     base = shop.base()
     primary = base[3]["spec"]["http"][1]
-    primary["route"][0]["weight"] = 80
-    primary["route"].append({"destination": {"host": "legacy"}, "weight": 20})
+    primary["route"][0]["weight"] = 1
+    primary["route"].append({"destination": {"host": "legacy"}, "weight": 99})
     for body in base:
         stage.cluster.apply(body)
     stage.release(shop, App("v1"))

@@ -12,7 +12,9 @@ from tests.api.samples import SPEC, changed
 pytestmark = pytest.mark.api
 
 ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
+OVERLAY = "kustomization.yaml"
+"""What kustomize reads; no object of a cluster."""
+EXAMPLES = sorted(f for f in (ROOT / "examples").rglob("*.yaml") if f.name != OVERLAY)
 NAMES = ("rollouts", "rolloutruns", "rolloutactions")
 NAMESPACE = "default"
 
@@ -96,6 +98,10 @@ def contains(stored, sent) -> bool:
     return stored == sent
 
 
+MADE_HTTP_ROUTE = {
+    "managed": {"parentRefs": [{"name": "public"}], "port": 80},
+    "services": {"stable": "web", "canary": "web-canary"},
+}
 COMPARE = {"to": "stable", "maxIncreasePercent": 10}
 
 REFUSED = [
@@ -104,6 +110,11 @@ REFUSED = [
         "workloadRef",
         {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         "set exactly one of template and workloadRef",
+    ),
+    (
+        "workloadRef",
+        {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web"},
+        "only a Deployment of apps/v1 can be taken over",
     ),
     ("replicas", 10_001, "spec.replicas: Invalid value: 10001"),
     ("replica", 4, 'unknown field "spec.replica"'),
@@ -124,8 +135,21 @@ REFUSED = [
     ("traffic.istio.destinationRule", None, "set exactly one of destinationRule"),
     ("traffic.istio.destinationRule.canarySubset", "stable", "must be two different subsets"),
     ("traffic.istio.virtualServices", [{"name": "a"}, {"name": "a"}], "Duplicate value"),
+    ("traffic.istio.virtualServices", [], "set exactly one of virtualServices (your own) and"),
+    ("traffic.istio.managed", {}, "set exactly one of virtualServices (your own) and managed"),
+    ("traffic.istio", {"managed": {"gateways": ["a"]}}, "name hosts too"),
+    ("traffic.istio", {"managed": {"hosts": ["Shop"]}}, "managed.hosts[0]: Invalid value"),
+    ("traffic.istio", {"managed": {"port": 0}}, "managed.port: Invalid value"),
+    (
+        "traffic",
+        {"gatewayApi": {**MADE_HTTP_ROUTE, "httpRoutes": [{"name": "web"}]}},
+        "set exactly one of httpRoutes (your own) and managed",
+    ),
     ("traffic.settle", "5", "spec.traffic.settle: Invalid value"),
     ("traffic.settle", "99999h", "must be at most 2160h"),
+    ("capacity", {"headroom": "5%"}, "headroom is only for mode shift"),
+    ("capacity", {"mode": "shift", "headroom": "101%"}, "spec.capacity.headroom: Invalid value"),
+    ("antiAffinity", "always", 'supported values: "preferred", "required"'),
     ("drain", {"min": "1h"}, "min must not be longer than max"),
     ("metrics.0.query", "up", "set exactly one of template (built in) and query (your own PromQL)"),
     ("metrics.0.template", None, "set exactly one of template (built in) and query"),
@@ -148,6 +172,8 @@ REFUSED = [
     ("phases.0.gates.0.for", "5 minutes", "spec.phases[0].gates[0].for: Invalid value"),
     ("phases.0.weight", 101, "spec.phases[0].weight: Invalid value: 101"),
     ("phases.0.weight", None, "spec.phases[0].weight: Required value"),
+    ("phases.0.deadline", "30s", "deadline must be longer than hold"),
+    ("phases.0.onTimeout", "revert", "set deadline, too"),
     ("phases.0.name", "Canary 10", "spec.phases[0].name: Invalid value"),
     ("phases.1.name", "canary-10", "Duplicate value"),
     ("phases.0.replicas", "150%", "spec.phases[0].replicas: Invalid value"),
@@ -167,16 +193,28 @@ def test_a_wrong_manifest_is_refused_with_a_sentence(crds, path, value, sentence
     assert sentence in refusal(crds, text, "--dry-run=server")
 
 
+def test_required_anti_affinity_and_shifted_pods_are_refused_together(crds):
+    shifted = changed(("antiAffinity", "required"), ("capacity", {"mode": "shift"}), base=GOOD)
+    said = refusal(crds, manifest(shifted), "--dry-run=server")
+    assert "spec.antiAffinity" in said
+    assert "use preferred" in said
+
+
 @pytest.mark.parametrize(
     "change",
     [
         ("replicas", 0),
         ("phases.0.replicas", "40%"),
         ("phases.0.replicas", 3),
+        ("phases.0", {"name": "a", "weight": 1, "deadline": "1h", "onTimeout": "pause"}),
         ("phases.0.gates.0.compare", COMPARE),
-        ("traffic", {"service": {"active": "web"}}),
         ("selector.matchExpressions", [{"key": "app", "operator": "In", "values": ["web"]}]),
+        ("traffic", {"istio": {"managed": {}}}),
+        ("traffic", {"gatewayApi": MADE_HTTP_ROUTE}),
         ("drain", {"max": "5s"}),
+        ("capacity", {"mode": "shift", "headroom": "100%"}),
+        ("capacity", {"mode": "surge"}),
+        ("antiAffinity", "required"),
         ("guards", []),
         ("phases", []),
         ("template.spec.anything", {"new": ["in", "kubernetes", 2.0]}),
@@ -186,6 +224,16 @@ def test_a_wrong_manifest_is_refused_with_a_sentence(crds, path, value, sentence
 def test_a_right_manifest_is_accepted(crds, change):
     text = manifest(changed(change, base=GOOD))
     crds.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+
+
+def test_a_plain_service_is_accepted_with_all_or_nothing(crds):
+    body = changed(("traffic", {"service": {"active": "web"}}), base=GOOD)
+    for weight, phase in zip((0, 100), body["phases"], strict=False):
+        phase["weight"] = weight
+    text = manifest(body)
+    crds.kubectl("apply", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+    shifts = manifest(body | {"capacity": {"mode": "shift"}})
+    assert "leave mode out or use surge" in refusal(crds, shifts, "--dry-run=server")
 
 
 def test_a_name_too_long_for_a_label_is_refused(crds):
@@ -267,6 +315,13 @@ def test_an_action_is_written_once(crds):
 def test_an_unknown_verb_is_refused_with_those_there_are(crds):
     text = manifest(ACTION | {"verb": "explode"}, "RolloutAction")
     assert '"abort", "pause", "resume"' in refusal(crds, text, "--dry-run=server")
+
+
+def test_only_a_skip_names_a_phase(crds):
+    skip = ACTION | {"verb": "skip", "phase": "all"}
+    crds.kubectl("apply", "--dry-run=server", "-f", "-", stdin=manifest(skip, "RolloutAction"))
+    text = manifest(ACTION | {"phase": "all"}, "RolloutAction")
+    assert "phase is only for skip; leave it out" in refusal(crds, text, "--dry-run=server")
 
 
 def test_all_our_kinds_are_listed_by_category(rollout, crds):

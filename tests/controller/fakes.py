@@ -100,6 +100,9 @@ class FakeCluster:
         self.orphans: list[tuple[str, str]] = []
         self.forgotten: list[tuple[str, str]] = []
         self.touches: Callable[[], None] = lambda: None
+        self.epoch = 0
+        self.claimed: list[Rollout] = []
+        self.released: list[tuple[str, str]] = []
 
     async def observe(self, rollout: Rollout) -> Observed:
         """The world as it was set."""
@@ -108,6 +111,15 @@ class FakeCluster:
         if self.observe_errors:
             raise self.observe_errors.pop(0)
         return self.observed
+
+    async def claim(self, rollout: Rollout) -> None:
+        """Note it."""
+        self.claimed.append(rollout)
+
+    async def release(self, key: tuple[str, str]) -> None:
+        """Note it; nobody else holds the Rollout, so it goes."""
+        self.released.append(key)
+        self.rollouts.pop(key, None)
 
     def arms(self, rollout: Rollout, status: RolloutStatus) -> Arms | None:
         """Both arms, always."""

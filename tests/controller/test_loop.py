@@ -11,9 +11,14 @@ from tests.controller.fakes import KEY, NOON
 from tests.controller.worlds import bench_of, body_of, edited
 from tests.core.scenes import asked, at_rest, in_phase, read
 from tidegate.api.actions import Verb
-from tidegate.api.status import RolloutStatus, State
-from tidegate.controller.loop import CONFLICTS_MAX, RETRY_MAX_S, RETRY_MIN_S
+from tidegate.api.status import RolloutStatus, State, Verdict
+from tidegate.controller.loop import (
+    CONFLICTS_MAX,
+    RETRY_MAX_S,
+    RETRY_MIN_S,
+)
 from tidegate.controller.queue import Lane
+from tidegate.controller.statuses import FAILURES_UNSAID
 from tidegate.core import reasons
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Problem, TrafficReading
@@ -36,6 +41,29 @@ async def settled(bench):
     bench.cluster.statuses.clear()
     bench.cluster.seen.clear()
     return bench
+
+
+async def test_the_verdict_under_which_traffic_rises_is_stored_before_it_rises():
+    case = in_phase(weights=(0,))
+    phase = case.status.phase.model_copy(update={"started_at": None})
+    bench = await settled(bench_of(case.status_with(phase=phase)))
+    assert bench.status.checks[0].verdict is Verdict.NODATA
+    remembered(bench).keep("guard/0", read(0, 0.001))
+    order: list[str] = []
+    apply, write = bench.cluster.apply, bench.cluster.write_status
+
+    async def noted_apply(rollout, effect):
+        order.append("effect")
+        await apply(rollout, effect)
+
+    async def noted_write(key, version, status):
+        order.append(status.checks[0].verdict.value)
+        return await write(key, version, status)
+
+    bench.cluster.apply, bench.cluster.write_status = noted_apply, noted_write
+    await bench.run_pass()
+    assert order[:2] == ["pass", "effect"]
+    assert isinstance(bench.cluster.effects[0], SetWeight)
 
 
 # ---------------------------------------------------------------- conflicts
@@ -87,6 +115,28 @@ async def test_a_server_that_says_how_long_is_given_that_time():
     bench.loop._alarms.set(KEY, None)
     bench.loop._retry_later(KEY, ApiUnavailable("busy", 40.0))
     assert 28 <= wait_s(bench) <= 52
+
+
+async def test_what_a_server_is_too_busy_for_waits_whatever_else_wakes_the_rollout():
+    bench = bench_of(in_phase(actions=(asked(Verb.ABORT),)))
+    bench.cluster.apply_errors = [ApiUnavailable("busy", 3.0)]
+    with pytest.raises(ApiUnavailable):
+        await bench.run_pass()
+    bench.clock.advance(2.9)
+    await bench.run_pass()
+    assert bench.cluster.effects == []
+    assert wait_s(bench) <= 0.2
+    bench.clock.advance(0.2)
+    await bench.run_pass()
+    assert bench.cluster.effects[0] == remembered(bench).put_off[0]
+
+
+async def test_a_busy_server_is_asked_for_something_else_at_once():
+    bench = await settled(bench_of(at_rest()))
+    memory = remembered(bench)
+    memory.put_off = (SetWeight("shop", 50), NOON)
+    assert memory.not_before(SetWeight("shop", 50)) == NOON
+    assert memory.not_before(SetWeight("shop", 0)) is None
 
 
 async def test_trying_again_never_puts_an_earlier_alarm_off():
@@ -187,11 +237,22 @@ async def test_a_rollout_that_is_gone_is_forgotten_and_its_actions_refused():
     assert bench.cluster.orphans == [KEY]
 
 
-async def test_a_rollout_that_is_being_deleted_is_left_alone():
+DELETED = {"deletionTimestamp": "2026-05-01T11:59:59Z"}
+
+
+async def test_a_rollout_that_is_being_deleted_and_that_we_do_not_hold_is_left_alone():
     bench = bench_of(in_phase())
-    bench.cluster.rollouts[KEY] = body_of(in_phase(), deletionTimestamp="2026-01-01T00:00:00Z")
+    bench.cluster.rollouts[KEY] = body_of(in_phase(), finalizers=["somebody/else"], **DELETED)
     await bench.run_pass()
     assert (bench.cluster.seen, bench.cluster.statuses) == ([], [])
+
+
+async def test_a_rollout_that_is_deleted_in_the_middle_of_a_run_is_sent_back():
+    bench = bench_of(in_phase())
+    bench.cluster.rollouts[KEY] = body_of(in_phase(), **DELETED)
+    await bench.run_pass()
+    assert bench.cluster.effects[0] == SetWeight("shop", 0)
+    assert bench.cluster.statuses[0].run is None
 
 
 async def test_a_rollout_made_anew_is_remembered_anew():
@@ -219,6 +280,19 @@ async def test_a_refused_write_is_told_in_the_status():
     with pytest.raises(ApiRefused):
         await bench.run_pass()
     assert bench.status.message == "the API server refuses a write: admission says no"
+
+
+async def test_a_write_that_keeps_failing_is_told_after_a_while_and_not_at_once():
+    bench = bench_of(in_phase(weights=(30,)))
+    said = []
+    for _ in range(FAILURES_UNSAID + 1):
+        bench.cluster.apply_errors = [ApiUnavailable("500 injected")]
+        with pytest.raises(ApiUnavailable):
+            await bench.run_pass()
+        remembered(bench).failures += 1
+        said.append("keeps failing" in bench.status.message)
+    assert said == [False] * FAILURES_UNSAID + [True]
+    assert bench.status.message.endswith("500 injected")
 
 
 async def test_a_verdict_is_stored_though_its_write_did_not_arrive():

@@ -10,14 +10,22 @@ import pytest
 
 from tests.adapters.kubernetes.objects import rollout
 from tests.controller.fakes import RecordingJournal, until
-from tests.core.scenes import in_phase
+from tests.core.scenes import NOW, in_phase
 from tidegate.adapters.kubernetes.runs import RunJournal
-from tidegate.api.status import RolloutStatus
+from tidegate.api.status import LastRun, RolloutStatus
 from tidegate.controller import recording as module
 from tidegate.controller.recording import Recorder
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 
 BUSY = in_phase().status
+END = LastRun(
+    number=3,
+    from_revision="A",
+    to_revision="B",
+    outcome="Superseded",
+    started_at=NOW,
+    finished_at=NOW,
+)
 
 
 def state(message):
@@ -52,6 +60,31 @@ async def test_only_the_newest_state_is_written():
     assert journal.tries == 2
 
 
+async def test_the_end_of_a_run_is_written_though_the_next_one_began_at_once():
+    ended = BUSY.model_copy(
+        update={"run": None, "last_run": END, "last_run_number": 3, "message": "over"}
+    )
+    next_run = BUSY.run.model_copy(update={"number": 4})
+    async with recording() as (recorder, journal):
+        recorder.record(rollout(), ended)
+        recorder.record(rollout(), BUSY.model_copy(update={"run": next_run, "message": "next"}))
+        await until(lambda: len(journal.written) == 2)
+    assert messages(journal) == ["over", "next"]
+
+
+async def test_nothing_of_a_run_is_written_before_the_end_of_the_one_before(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    ended = BUSY.model_copy(update={"run": None, "last_run": END, "message": "over"})
+    next_run = BUSY.run.model_copy(update={"number": 4})
+    async with recording() as (recorder, journal):
+        journal.errors = [ApiUnavailable("away"), ApiUnavailable("away")]
+        recorder.record(rollout(), ended)
+        recorder.record(rollout(), BUSY.model_copy(update={"run": next_run, "message": "next"}))
+        recorder.record(rollout(name="other"), state("other"))
+        await until(lambda: len(journal.written) == 3)
+    assert [text for text in messages(journal) if text != "other"] == ["over", "next"]
+
+
 async def test_what_could_not_be_written_is_tried_again(monkeypatch):
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
     async with recording() as (recorder, journal):
@@ -65,7 +98,7 @@ async def test_a_newer_state_is_not_overtaken_by_one_that_failed(monkeypatch):
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
     async with recording() as (recorder, journal):
         journal.gate.clear()
-        journal.errors = [ApiUnavailable("away")]
+        journal.errors = [Conflict("an answer was lost")]
         recorder.record(rollout(), state("old"))
         await until(lambda: journal.tries == 1)
         recorder.record(rollout(), state("new"))
@@ -74,7 +107,7 @@ async def test_a_newer_state_is_not_overtaken_by_one_that_failed(monkeypatch):
     assert (messages(journal), journal.tries) == (["new"], 2)
 
 
-@pytest.mark.parametrize("error", [ApiRefused("no"), Conflict("no"), Gone("no")])
+@pytest.mark.parametrize("error", [ApiRefused("no"), Gone("no")])
 async def test_what_was_refused_is_not_tried_again(monkeypatch, error):
     monkeypatch.setattr(module, "AGAIN_S", 0.0)
     async with recording() as (recorder, journal):
@@ -94,3 +127,15 @@ async def test_what_is_forgotten_is_not_written():
         await until(lambda: journal.written)
     assert messages(journal) == ["other"]
     assert journal.forgotten == [("shop", "web")]
+
+
+async def test_a_bake_that_is_sent_back_is_recorded_as_ended_beside_the_way_back():
+    back = BUSY.run.model_copy(update={"number": 4, "undo": "undone by ann"})
+    async with recording() as (recorder, journal):
+        for _ in range(2):
+            recorder.record(rollout(), BUSY.model_copy(update={"run": back, "last_run": END}))
+            await until(lambda: not recorder._wanted)
+    written = [
+        status.run.number if status.run else status.last_run.number for status in journal.written
+    ]
+    assert written == [3, 4, 4]

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.controller.fakes import KEY, Bench, bench
 from tests.core.scenes import Case
+from tidegate.api.constants import FINALIZER
 
 
 def body_of(case: Case, *, version: str = "10", uid: str = "u", **meta: Any) -> dict[str, Any]:
@@ -17,6 +18,7 @@ def body_of(case: Case, *, version: str = "10", uid: str = "u", **meta: Any) -> 
             "uid": uid,
             "resourceVersion": version,
             "generation": 7,
+            "finalizers": [FINALIZER] if case.is_held else [],
             **meta,
         },
         "spec": case.spec.model_dump(mode="json", by_alias=True, exclude_none=True),

@@ -30,6 +30,7 @@ from tidegate.core.observation import (
     RoutesView,
     RouteWeight,
     TrafficReading,
+    WorkloadView,
 )
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -111,6 +112,22 @@ class Case:
     problems: tuple[Problem, ...] = ()
     routes_hidden: bool = False
     uneven: bool = False
+    revivable: str | None = None
+    route_weights: tuple[RouteWeight, ...] = ()
+    """The routes as they are read, where `weights` cannot say it."""
+    workload: WorkloadView | None = None
+    workload_missing: bool = False
+    held: bool | None = None
+    deleted_at: datetime | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether our finalizer is on it: left out, wherever it belongs."""
+        if self.held is not None:
+            return self.held
+        settled = (self.status.stable_revision, self.status.reverted_revision)
+        busy = self.status.run is not None or self.status.workload is not None
+        return busy or self.target not in settled
 
     def with_(self, **fields: object) -> Case:
         """The same case with some of it changed."""
@@ -124,7 +141,7 @@ class Case:
     def observed(self) -> Observed:
         """The world of the case."""
         names = ("shop", "shop-internal")
-        routes = tuple(
+        routes = self.route_weights or tuple(
             RouteWeight(name, weight, even=not self.uneven)
             for name, weight in zip(names, self.weights, strict=False)
         )
@@ -136,6 +153,9 @@ class Case:
             traffic=self.traffic,
             readings=self.readings,
             actions=self.actions,
+            revivable=self.revivable,
+            workload=self.workload,
+            workload_missing=self.workload_missing,
         )
 
     def decided(self, now: datetime = NOW) -> Decision:
@@ -146,8 +166,10 @@ class Case:
             uid="u",
             resource_version="1",
             generation=7,
-            deleting=False,
+            deleting=self.deleted_at is not None,
             spec=self.spec,
+            deleted_at=self.deleted_at,
+            held=self.is_held,
         )
         return decide(rollout, self.status, self.observed, now)
 
@@ -176,6 +198,7 @@ def in_phase(*, stage: Stage = Stage.PHASE, **fields: object) -> Case:
                 canary="B",
                 canary_since=ago(290),
             ),
+            canary_ready_since=ago(295),
         ),
         revisions=(pods("A", 4), pods("B", 1)),
         traffic=counted(A=90, B=10),
@@ -211,6 +234,7 @@ def asked(
     *,
     uid: str = "u1",
     revision: str | None = None,
+    phase: str | None = None,
     seconds_ago: float = 1,
     why: str = "",
 ) -> Action:
@@ -221,7 +245,12 @@ def asked(
         uid=uid,
         created_at=ago(seconds_ago),
         spec=RolloutActionSpec(
-            rollout="shop", verb=verb, requested_by="ann", reason=why, revision=revision
+            rollout="shop",
+            verb=verb,
+            requested_by="ann",
+            reason=why,
+            revision=revision,
+            phase=phase,
         ),
         status=RolloutActionStatus(),
     )

@@ -2,7 +2,8 @@ import pytest
 
 from tests.core.scenes import NOW, ago, asked, at_rest, in_phase, pods, read, spec
 from tidegate.api.actions import Verb
-from tidegate.api.status import LastAction, PauseStatus, Stage
+from tidegate.api.phases import Phase
+from tidegate.api.status import LastAction, PauseStatus, PhaseStatus, Stage
 from tidegate.core.decision import AnswerAction, SetWeight
 
 PAUSE = PauseStatus(by="ben", reason="lunch", at=ago(60))
@@ -70,8 +71,12 @@ def test_a_retry_forgets_that_the_revision_was_sent_back():
         (in_phase().status_with(pause=PAUSE), Verb.PAUSE, "already paused by ben"),
         (in_phase(), Verb.APPROVE, "not built yet"),
         (in_phase(), Verb.REJECT, "not built yet"),
-        (in_phase(), Verb.SKIP, "not built yet"),
-        (in_phase(), Verb.UNDO, "not built yet"),
+        (at_rest(), Verb.SKIP, "no phase to skip"),
+        (in_phase(stage=Stage.PREPARING), Verb.SKIP, "no phase is on yet"),
+        (in_phase(stage=Stage.PROMOTING), Verb.SKIP, "no phase is left to skip"),
+        (in_phase(spec=spec(phases=())), Verb.SKIP, "its phase is gone from spec"),
+        (in_phase(), Verb.UNDO, "abort sends it back"),
+        (at_rest(), Verb.UNDO, "no revision that was stable before"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_the_reason(case, verb, told):
@@ -85,7 +90,7 @@ def test_what_makes_no_sense_is_refused_with_the_reason(case, verb, told):
     )
 
 
-@pytest.mark.parametrize("verb", [Verb.ABORT, Verb.PROMOTE, Verb.PAUSE])
+@pytest.mark.parametrize("verb", [Verb.ABORT, Verb.PROMOTE, Verb.PAUSE, Verb.SKIP])
 def test_an_action_for_another_revision_is_refused(verb):
     last = handled(in_phase(actions=(asked(verb, revision="C"),)))
     assert last.result == "Refused"
@@ -123,6 +128,74 @@ def test_the_older_of_two_actions_goes_first():
         )
     )
     assert handled(case).uid == "u2"
+
+
+LATER = spec(phases=(*spec().phases, Phase(name="most", weight=90)))
+
+
+def test_a_skip_ends_the_phase_without_its_gates_and_says_who_and_why():
+    unmeasured = {"guard/0": (read(1, None),)}
+    decision = in_phase(
+        actions=(asked(Verb.SKIP, why="seen enough"),), readings=unmeasured
+    ).decided()
+    assert decision.effect is None
+    assert decision.status.phase.name == "half"
+    assert decision.status.phase.entered_at == NOW
+    assert [note.reason for note in decision.notes] == [
+        "ActionDone",
+        "PhaseSkipped",
+        "PhaseStarted",
+    ]
+    told = [(e.what, e.reason, e.message) for e in decision.status.run.history]
+    assert told[0] == ("ten", "PhaseSkipped", "phase ten left out by ann: seen enough")
+    assert [what for what, *_ in told] == ["ten", "half", "skip"]
+
+
+def test_a_skip_of_the_last_phase_leads_to_the_promotion():
+    case = in_phase(spec=spec(phases=spec().phases[:1]), actions=(asked(Verb.SKIP),))
+    decision = case.decided()
+    assert decision.status.run.stage is Stage.PROMOTING
+    assert not decision.status.run.skip_to_end
+    assert "on to the promotion" in decision.status.last_action.message
+
+
+def test_a_skip_lifts_a_pause_of_a_person_but_not_one_of_the_spec():
+    lifted = in_phase(actions=(asked(Verb.SKIP),)).status_with(pause=PAUSE).decided()
+    assert (lifted.status.pause, lifted.status.resumed_at) == (None, NOW)
+    held = in_phase(actions=(asked(Verb.SKIP),), spec=spec(paused=True)).decided()
+    assert held.status.phase.name == "half"
+    assert held.status.state == "Paused"
+    after = in_phase(spec=spec(paused=True)).with_(status=held.status).decided()
+    assert after.effect is None or after.effect != SetWeight("shop", 50)
+
+
+def test_a_skip_to_a_later_phase_leaves_out_all_before_it():
+    decision = in_phase(spec=LATER, actions=(asked(Verb.SKIP, phase="most"),)).decided()
+    assert (decision.status.phase.index, decision.status.phase.name) == (2, "most")
+    left_out = [e.what for e in decision.status.run.history if e.reason == "PhaseSkipped"]
+    assert left_out == ["ten", "half"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "told"),
+    [
+        ("ten", "comes before phase half, and a run only goes forward"),
+        ("half", "phase half is on already"),
+        ("all", "no phase is named 'all'; there are ten, half, most"),
+    ],
+)
+def test_a_skip_goes_only_forward_and_only_to_a_phase_there_is(phase, told):
+    case = in_phase(spec=LATER, actions=(asked(Verb.SKIP, phase=phase),))
+    at_half = PhaseStatus(index=1, name="half", entered_at=ago(9))
+    decision = case.status_with(phase=at_half).decided()
+    assert decision.status.last_action.result == "Refused"
+    assert told in decision.status.last_action.message
+    assert decision.status.phase == at_half
+
+
+def test_a_breach_goes_before_a_skip():
+    decision = in_phase(actions=(asked(Verb.SKIP),), readings=BREACH).decided()
+    assert decision.status.last_run.reason == "GuardBreached"
 
 
 @pytest.mark.parametrize(("stored", "told"), [("Done", "Done"), ("Refused", "Refused")])

@@ -1,7 +1,7 @@
 import pytest
 
 from tidegate.api.phases import Phase
-from tidegate.core.capacity import phase_pods, pods_for_weight, weight_left_on_canary
+from tidegate.core.capacity import phase_pods, pods_for_weight, stable_pods, weight_left_on_canary
 
 
 @pytest.mark.parametrize(
@@ -10,6 +10,25 @@ from tidegate.core.capacity import phase_pods, pods_for_weight, weight_left_on_c
 )
 def test_pods_for_a_weight_round_up_and_are_at_least_one(weight, full, expected):
     assert pods_for_weight(weight, full) == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "full", "headroom", "expected"),
+    [
+        (0, 10, 10, 10),  # never more than carry all
+        (10, 10, 10, 10),
+        (50, 10, 10, 6),
+        (50, 10, 0, 5),
+        (50, 10, 100, 10),
+        (90, 10, 10, 2),
+        (99, 10, 0, 1),
+        (100, 10, 10, 1),  # one stays, for the way back
+        (50, 1, 10, 1),
+        (50, 0, 10, 0),
+    ],
+)
+def test_stable_keeps_what_its_share_needs_and_some_more(weight, full, headroom, expected):
+    assert stable_pods(weight, full, headroom) == expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from tests.core.scenes import NOW, ago, at_rest, counted, pods, spec
 from tidegate.api.rollout import Drain
 from tidegate.api.status import Draining
-from tidegate.core.decision import DeleteReplicaSet, ScaleReplicaSet
+from tidegate.core.decision import DeleteReplicaSet, PointDestination, ScaleReplicaSet
 from tidegate.core.observation import Problem, TrafficReading
 
 GONE = ScaleReplicaSet("Z", "shop-Z", "uid-Z", 0)
@@ -94,3 +94,19 @@ def test_nothing_is_drained_while_something_is_wrong():
     assert wrong.effect is None
     assert wrong.status.state == "Invalid"
     assert wrong.status.message == "two Rollouts want one route"
+
+
+@pytest.mark.parametrize("where", [{"stable": "Z"}, {"canary": "Z"}])
+def test_an_old_revision_that_is_used_again_is_no_longer_counted_as_idle(where):
+    decision = left_over(100, IDLE).with_(**where).decided()
+    assert decision.status.draining == ()
+    assert decision.effect is None
+
+
+def test_that_it_was_used_again_is_stored_before_the_destination_leaves_it():
+    used = left_over(100, IDLE).with_(stable="Z")
+    noted = used.decided()
+    assert (noted.effect, noted.notes) == (None, ())
+    back = used.with_(status=noted.status).decided()
+    assert back.effect == PointDestination("stable", "A")
+    assert left_over(0, IDLE).with_(status=back.status).decided().effect is None

@@ -38,6 +38,12 @@ def preparing(**fields):
     return case.status_with(traffic=at_rest().status.traffic)
 
 
+def entering(**fields):
+    """A phase whose weight is not there yet."""
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(290))
+    return in_phase(**fields).status_with(phase=entered)
+
+
 def promoting(**fields):
     case = in_phase(
         stage=Stage.PROMOTING,
@@ -63,7 +69,7 @@ def test_the_first_deployment_makes_pods_then_points_then_routes():
 
 
 def test_a_run_is_written_down_before_anything_acts_on_it():
-    decision = at_rest(target="B").decided()
+    decision = at_rest(target="B", held=True).decided()
     assert decision.effect is None
     assert decision.status.run.number == 1
 
@@ -91,7 +97,7 @@ def test_before_the_canary_is_pointed_its_pods_are_ready_and_its_checks_were_ask
 )
 def test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail(readings, raised):
     guards = (error_guard(breaches=2, of=3),)
-    case = in_phase(spec=spec(guards=guards), weights=(0,), readings={"guard/0": readings})
+    case = entering(spec=spec(guards=guards), weights=(0,), readings={"guard/0": readings})
     assert case.decided().effect == (SetWeight("shop", 10) if raised else None)
 
 
@@ -107,7 +113,7 @@ def test_a_weight_that_is_too_high_goes_down_though_pods_are_missing():
 
 def test_a_route_that_lags_behind_the_others_is_not_raised_in_a_pause():
     pause = PauseStatus(by="ann", at=ago(5))
-    case = in_phase(weights=(10, 0))
+    case = entering(weights=(10, 0))
     assert case.decided().effect == SetWeight("shop-internal", 10)
     assert case.status_with(pause=pause).decided().effect is None
 
@@ -140,9 +146,9 @@ def test_the_fact_of_the_re_point_is_the_promotion():
     assert decision.status.last_run.outcome == "Promoted"
 
 
-@pytest.mark.parametrize("stage", [Stage.PREPARING, Stage.PHASE])
-def test_a_stable_destination_that_somebody_points_at_the_canary_is_put_back(stage):
-    case = in_phase(stage=stage, stable="B", weights=(0,))
+@pytest.mark.parametrize("at_stage", [Stage.PREPARING, Stage.PHASE])
+def test_a_stable_destination_that_somebody_points_at_the_canary_is_put_back(at_stage):
+    case = in_phase(stage=at_stage, stable="B", weights=(0,))
     assert case.decided().effect == PointDestination("stable", "A")
 
 
@@ -154,6 +160,57 @@ def test_after_the_promotion_weights_wait_for_settle_and_then_go_home():
     assert waiting.wake_at == NOW + timedelta(seconds=1)
     pointed = pointed.model_copy(update={"stable_since": ago(5)})
     assert home.status_with(traffic=pointed).decided().effect == SetWeight("shop", 0)
+
+
+def test_the_first_traffic_waits_until_proxies_know_the_first_ready_pods():
+    case = in_phase(weights=(0,), readings=ASKED).with_(
+        status=in_phase(weights=(0,)).decided().status
+    )
+    young = case.status_with(canary_ready_since=ago(4)).decided()
+    assert young.effect is None
+    assert young.wake_at == NOW + timedelta(seconds=1)
+    old = case.status_with(canary_ready_since=ago(5)).decided()
+    assert old.effect == SetWeight("shop", 10)
+
+
+@pytest.mark.parametrize(("ready", "effect"), [(0, None), (1, SetWeight("shop", 10))])
+def test_a_smaller_share_waits_for_a_ready_pod_of_stable(ready, effect):
+    revisions = (pods("A", 4, ready), pods("B", 4))
+    case = in_phase(weights=(50,), revisions=revisions)
+    decision = case.decided()
+    assert decision.effect == effect
+    assert ready or "no pod of stable is ready" in decision.status.message
+
+
+def test_a_smaller_share_waits_for_nobody_where_nobody_serves():
+    case = in_phase(weights=(50,), revisions=(pods("A", 4, 0), pods("B", 4, 0)))
+    assert case.decided().effect == SetWeight("shop", 0)
+
+
+def test_pods_that_are_ready_only_for_moments_do_not_stop_the_clock():
+    new = in_phase(weights=(0,)).status_with(waiting_since=ago(300), canary_ready_since=None)
+    flapping = new.decided().status
+    assert flapping.waiting_since == ago(300)
+    assert flapping.canary_ready_since == NOW
+    assert new.status_with(canary_ready_since=ago(5)).decided().status.waiting_since is None
+
+
+def test_pods_that_come_at_the_last_moment_are_in_time():
+    case = in_phase(weights=(0,)).status_with(waiting_since=ago(599), canary_ready_since=None)
+    late = case.status_with(waiting_since=ago(601), canary_ready_since=ago(2)).decided()
+    assert late.status.run is not None
+
+
+def test_a_route_that_lags_behind_is_raised_though_the_first_pods_came_back_just_now():
+    case = in_phase(weights=(3,)).status_with(canary_ready_since=ago(1))
+    broken = case.decided()
+    assert case.with_(status=broken.status).decided().effect == SetWeight("shop", 10)
+
+
+def test_pods_that_lost_their_readiness_count_anew():
+    gone = in_phase(revisions=(pods("A", 4), pods("B", 1, 0))).decided().status
+    assert gone.canary_ready_since is None
+    assert in_phase(status=gone).decided().status.canary_ready_since == NOW
 
 
 def test_stable_grows_before_anything_else_happens_in_a_run():
@@ -173,10 +230,27 @@ def test_the_hold_of_a_dark_phase_begins_in_that_phase(traffic):
 
 def test_the_weight_of_two_routes_counts_from_when_both_have_it():
     case = in_phase(weights=(50, 10))
-    assert case.decided().status.traffic.weight_since == ago(280)
+    assert case.decided().status.traffic.weight_since is None
     assert case.decided().status.traffic.weight == 10
     both = in_phase(weights=(50, 50)).decided().status.traffic
     assert (both.weight, both.weight_since) == (50, NOW)
+
+
+def test_routes_that_came_apart_count_anew_once_they_agree_again():
+    apart = in_phase(weights=(10, 33)).decided().status
+    again = in_phase(weights=(10, 10), status=apart).decided().status
+    assert again.traffic.weight_since == NOW
+    assert (again.phase.name, again.phase.started_at) == ("ten", NOW)
+
+
+@pytest.mark.parametrize("weights", [(1,), (0, 10), (10, 3)])
+def test_a_hold_that_was_broken_is_written_down_before_the_weight_rises_again(weights):
+    broken = in_phase(weights=weights).decided()
+    assert broken.effect is None
+    assert broken.status.phase.started_at is None
+    mended = in_phase(weights=weights, status=broken.status).decided()
+    assert isinstance(mended.effect, SetWeight)
+    assert mended.effect.weight == 10
 
 
 def test_pods_of_a_run_never_become_fewer():

@@ -12,9 +12,16 @@ from tests.properties.world import EPOCH, WRITE_S, World, moment
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
 from tidegate.core.decide import decide
-from tidegate.core.decision import Ask, Decision, Effect, Note
+from tidegate.core.decision import (
+    Ask,
+    Decision,
+    Effect,
+    HoldRollout,
+    Note,
+    ReleaseRollout,
+)
 from tidegate.core.observation import Reading, TrafficReading
-from tidegate.core.storing import intent_changed, worth_writing
+from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
 
 PASSES_MAX = 60
@@ -79,6 +86,15 @@ class Operator:
         spec = self.rollout.spec.model_copy(update=fields)
         self.rollout = replace(self.rollout, spec=spec, generation=self.rollout.generation + 1)
 
+    def delete(self) -> None:
+        """Delete the Rollout, as a user would: it stays for as long as it is held."""
+        self.rollout = replace(self.rollout, deleting=True, deleted_at=moment(self.world.now_s))
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is deleted and nobody holds it any more."""
+        return self.rollout.deleting and not self.rollout.held
+
     def at(self, at_s: float, do: Callable[[Operator], None]) -> None:
         """Do something at that second."""
         heapq.heappush(self._script, (at_s, len(self._script), do))
@@ -114,16 +130,23 @@ class Operator:
             heapq.heappop(self._script)[2](self)
 
     def _restart(self) -> None:
+        self.watch.crashes += 1
         self.memory = Memory(self.stored)
         self._pass_time(self.world.now_s + self.restart_s)
 
     def settle(self) -> float:
         """Decide and write until nothing is left to do now; the second to wake at."""
         for _ in range(PASSES_MAX):
+            if self.gone:
+                return inf
             self._forget_other_revisions()
             decision = self.decided()
             self.watch.decision(self.world, self.rollout, self.memory.working, decision)
             self._ask(decision.asks)
+            if stored_first(self.stored, decision.status, decision.effect):
+                self._store(decision.status)
+                self.notes += told_already(decision.notes)
+                continue
             self.notes += decision.notes
             if decision.effect is not None:
                 self._do(decision)
@@ -140,6 +163,9 @@ class Operator:
         assert decision.effect is not None
         self.watch.effect(self.world, self.rollout, decision)
         self.effects.append((self.world.now_s, decision.effect))
+        if isinstance(decision.effect, HoldRollout | ReleaseRollout):
+            held = isinstance(decision.effect, HoldRollout)
+            self.rollout = replace(self.rollout, held=held)
         self.world.apply(decision.effect)
         self._count()
         if intent_changed(self.stored, decision.status):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -14,8 +15,9 @@ from tests.properties.loop import Operator
 from tests.properties.watch import Watch
 from tests.properties.world import Depth, Proxy, Setting, Span, World
 from tidegate.api.checks import Gate, Guard, Metric
-from tidegate.api.phases import Phase
-from tidegate.api.rollout import Blind, Drain, LabelSelector, RolloutSpec
+from tidegate.api.phases import HttpMatch, Phase, StringMatch
+from tidegate.api.rollout import Bake, Blind, Drain, LabelSelector, RolloutSpec
+from tidegate.api.status import Stage
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 
 ERRORS = Metric(name="errors", template="istio-error-rate", window_s=10.0)
@@ -27,14 +29,28 @@ LONG_S = 1500.0
 """Enough for every run to end under fair conditions."""
 
 
-def examples(usual: int) -> settings:
-    """How many examples a test tries: its own few, or what TIDEGATE_EXAMPLES asks for.
+EXAMPLES_PART = {"": 1, "1": 4, "2": 8}
+"""By TIDEGATE_QUICK: one example of so many. 1 is for inner runs, 2 for `make check`."""
+POINTS_PART = {"": 1, "1": 1, "2": 6}
+"""By TIDEGATE_QUICK: one moment (of a crash, a pause, a stall) of so many, others each day."""
+QUICK = os.environ.get("TIDEGATE_QUICK", "")
 
-    TIDEGATE_QUICK takes a quarter of them, for `make check`; `make test` takes all.
+_Item = TypeVar("_Item")
+
+
+def examples(usual: int) -> settings:
+    """How many examples a test tries: its own, or what TIDEGATE_EXAMPLES asks for.
+
+    TIDEGATE_QUICK takes a part of them; `make test` takes all.
     """
-    if "TIDEGATE_QUICK" in os.environ:
-        usual = max(1, usual // 4)
+    usual = max(1, usual // EXAMPLES_PART[QUICK])
     return settings(max_examples=int(os.environ.get("TIDEGATE_EXAMPLES", usual)))
+
+
+def some_of(points: Sequence[_Item]) -> Sequence[_Item]:
+    """All of them; under TIDEGATE_QUICK=2 a part that changes with the day (TIDEGATE_SEED)."""
+    part = min(POINTS_PART[QUICK], len(points))
+    return points[int(os.environ["TIDEGATE_SEED"]) % part :: part]
 
 
 def guard(
@@ -56,9 +72,16 @@ def phase(
     hold_s: float = 5.0,
     replicas: int | str | None = None,
     gates: tuple[Gate, ...] = (),
+    match: tuple[HttpMatch, ...] = (),
 ) -> Phase:
     """A phase by its numbers."""
-    return Phase(name=name, weight=weight, hold_s=hold_s, replicas=replicas, gates=gates)
+    return Phase(
+        name=name, weight=weight, hold_s=hold_s, replicas=replicas, gates=gates, match=match
+    )
+
+
+BETA = (HttpMatch(headers={"x-group": StringMatch(exact="beta")}),)
+PHONES = (HttpMatch(headers={"x-device": StringMatch(exact="phone")}),)
 
 
 TWO_PHASES = (phase("ten", 10, gates=(gate(),)), phase("half", 50, gates=(gate(for_s=4.0),)))
@@ -120,13 +143,17 @@ def retarget(operator: Operator, revision: str) -> None:
 def quiet(operator: Operator) -> bool:
     """Whether no run is on, all is at rest and nothing is left to drain."""
     status, world = operator.status, operator.world
-    at_home = world.routes.stable == world.routes.canary == status.stable_revision
+    destinations = {world.routes.stable, world.routes.canary}
+    if world.setting.switch == "active":  # there is no other
+        destinations = {world.routes.stable}
+    at_home = destinations == {status.stable_revision}
     busy = [name for name in world.sets if world.pods(name) and name != status.stable_revision]
     waits = world.target not in (status.stable_revision, status.reverted_revision)
     return (
         status.run is None
         and at_home
         and not any(world.routes.weights)
+        and not world.routes.matched
         and not busy
         and not waits
         and not world.actions
@@ -176,6 +203,7 @@ def settings_of(
         window_s=draw(st.sampled_from([2.0, 5.0, 15.0])),
         depth=draw(st.sampled_from(depths)),
         startup_s=draw(st.sampled_from([0.5, 3.0, 12.0])),
+        matched=draw(st.sampled_from([5.0, 40.0])),
     )
 
 
@@ -189,7 +217,10 @@ def phase_lists(draw: DrawFn) -> tuple[Phase, ...]:
         gates = draw(st.sampled_from([(), (gate(),), (gate(for_s=4.0),)])) if weight else ()
         replicas = draw(st.sampled_from([None, "100%", 2]))
         hold_s = draw(st.sampled_from([0.0, 3.0, 20.0]))
-        found.append(phase(f"p{place}", weight, hold_s=hold_s, replicas=replicas, gates=gates))
+        match = draw(st.sampled_from([(), (), BETA, PHONES]))
+        found.append(
+            phase(f"p{place}", weight, hold_s=hold_s, replicas=replicas, gates=gates, match=match)
+        )
     return tuple(found)
 
 
@@ -204,6 +235,17 @@ def rollouts(draw: DrawFn) -> RolloutSpec:
     )
 
 
+def baked(spec: RolloutSpec, duration_s: float = 60.0) -> RolloutSpec:
+    """The same spec with a bake."""
+    return spec.model_copy(update={"bake": Bake(duration_s=duration_s)})
+
+
+def baking(operator: Operator) -> bool:
+    """Whether the run is promoted and baking."""
+    run = operator.status.run
+    return run is not None and run.stage is Stage.BAKING
+
+
 def matching(setting: Setting, spec: RolloutSpec) -> RolloutSpec:
     """The spec with the cluster's VirtualServices."""
     assert spec.traffic is not None
@@ -216,3 +258,20 @@ def matching(setting: Setting, spec: RolloutSpec) -> RolloutSpec:
 def with_bad(setting: Setting, *revisions: str) -> Setting:
     """The same cluster, in which those revisions answer with errors."""
     return replace(setting, bad=frozenset(revisions))
+
+
+def goes_bad(operator: Operator, revision: str = "B") -> None:
+    """From now on the revision answers with errors."""
+    operator.world.setting = with_bad(operator.world.setting, revision)
+
+
+def went_back(operator: Operator) -> None:
+    """It ends with A serving, B sent back, and no request lost."""
+    status, world = operator.status, operator.world
+    assert (status.state, status.stable_revision) == ("Reverted", "A"), status.message
+    assert status.reverted_revision == "B"
+    last = status.last_run
+    assert last is not None
+    assert (last.outcome, last.reason) == ("Promoted", "Undone")
+    assert world.pods("B") == 0
+    assert world.failed == 0, world.failures[:3]

@@ -20,14 +20,16 @@ from tests.properties.scenario import (
     rollout_spec,
     rollouts,
     settings_of,
+    some_of,
 )
 from tests.properties.world import Proxy, Setting
 from tidegate.api.actions import Verb
+from tidegate.core.leaving import LEAVE_S_MAX
 from tidegate.core.observation import Problem
 
 TELEMETRY = ("revision", "subset")
 MOMENTS = st.floats(0.0, 60.0).map(lambda after: round(RELEASE_S + after, 2))
-ANY_STAGE = [0.5, 3.05, 6.0, 9.0, 14.0, 18.0, 21.0, 24.0, 29.0, 35.0, 45.0]
+ANY_STAGE = some_of([0.5, 3.05, 6.0, 9.0, 14.0, 18.0, 21.0, 24.0, 29.0, 35.0, 45.0])
 
 
 @examples(50)
@@ -75,7 +77,7 @@ def test_a_pause_at_any_stage_keeps_the_weight_until_resumed(after, declared):
         operator.world.ask(Verb.PAUSE)
     operator.run(operator.world.now_s + 2)
     weights, run = operator.world.routes.weights, operator.status.run
-    operator.run(operator.world.now_s + 300)
+    operator.run(operator.world.now_s + 100)
     assert operator.world.routes.weights == weights
     assert (operator.status.run is None) == (run is None)
     if run is not None:
@@ -115,7 +117,7 @@ def test_the_size_may_change_at_any_time(setting, spec, sizes):
         operator.at(at_s, lambda op, size=size: op.edit(replicas=size))
     finish(operator)
     assert operator.status.stable_revision == "B"
-    operator.run(operator.world.now_s + 60)
+    operator.run(operator.world.now_s + 90)  # a size that was lowered in the run waits a minute
     assert operator.world.pods("B") == operator.rollout.spec.replicas
     assert operator.world.failed == 0, operator.world.failures[:3]
 
@@ -316,3 +318,25 @@ def test_a_new_release_waits_until_the_reverted_one_is_seen_idle():
     finish(operator)
     assert operator.status.stable_revision == "C"
     assert operator.world.failed == 0
+
+
+@examples(60)
+@given(
+    setting=settings_of(depths=("revision", "subset")),
+    spec=rollouts(),
+    after=st.floats(0.0, 60.0),
+    crash=st.sampled_from([None, 1, 2, 3, 5]),
+)
+def test_a_rollout_may_be_deleted_at_any_time(setting, spec, after, crash):
+    """Whatever was on: nothing of it is left in the routes, and no request fails for it."""
+    operator = deployed(setting, matching(setting, spec))
+    release(operator)
+    operator.run(RELEASE_S + round(after, 2))
+    if crash is not None:
+        operator.crash_after = frozenset({operator.writes + crash})
+    operator.delete()
+    operator.run(operator.world.now_s + LEAVE_S_MAX + 10)
+    assert operator.gone
+    assert set(operator.world.routes.weights) == {0}
+    assert not operator.world.routes.matched
+    assert operator.world.failed == 0, operator.world.failures[:3]

@@ -1,14 +1,23 @@
 """`decide` answers everything the models accept, however unlikely, with what can be stored."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.properties.scenario import examples, guard, phase_lists, rollout_spec
+from tests.properties.scenario import (
+    BETA,
+    PHONES,
+    examples,
+    guard,
+    phase_lists,
+    rollout_spec,
+)
+from tests.properties.workload import adopting_spec
 from tests.properties.world import EPOCH
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
-from tidegate.api.rollout import Rollout
+from tidegate.api.rollout import Bake, FastTrack, Rollout
 from tidegate.api.status import (
     CheckStatus,
     Draining,
@@ -18,22 +27,29 @@ from tidegate.api.status import (
     PhaseStatus,
     RolloutStatus,
     RunStatus,
+    Stage,
     TrafficStatus,
+    WorkloadDrift,
+    WorkloadStage,
+    WorkloadStatus,
 )
 from tidegate.core.decide import decide
-from tidegate.core.decision import SetWeight
+from tidegate.core.decision import MakeRoute, SetWeight
 from tidegate.core.observation import (
     Answer,
     Observed,
+    OwnRoute,
     Problem,
     Reading,
     RevisionView,
     RoutesView,
     RouteWeight,
     TrafficReading,
+    WorkloadView,
 )
 
 TWO = ("shop", "shop-internal")
+RULE, ROUTE = OwnRoute("DestinationRule", "shop"), OwnRoute("VirtualService", "shop")
 NAMES = st.sampled_from(["A", "B", "C"])
 MAYBE = st.none() | NAMES
 TIMES = st.integers(-900, 5).map(lambda s: EPOCH + timedelta(seconds=s))
@@ -54,8 +70,10 @@ runs = model(
     from_revision=MAYBE,
     to_revision=NAMES,
     started_at=TIMES,
-    stage=st.sampled_from(["Preparing", "Phase", "Promoting"]),
+    stage=st.sampled_from(list(Stage)),
     skip_to_end=st.booleans(),
+    baking_since=MAYBE_TIMES,
+    undo=st.sampled_from(["", "", "x" * 1024]),
     min_replicas=st.integers(0, 5),
 )
 phases = model(
@@ -77,12 +95,13 @@ checks = model(
 traffics = model(
     TrafficStatus,
     weight=WEIGHTS,
-    weight_since=TIMES,
+    weight_since=MAYBE_TIMES,
     stable=MAYBE,
     stable_since=MAYBE_TIMES,
     canary=MAYBE,
     canary_since=MAYBE_TIMES,
     converged=st.booleans(),
+    missing=st.booleans(),
 )
 last_runs = model(
     LastRun,
@@ -102,12 +121,22 @@ statuses = model(
     last_run=st.none() | last_runs,
     last_run_number=st.integers(0, 9),
     reverted_revision=MAYBE,
+    proven_revisions=st.lists(NAMES, max_size=3, unique=True).map(tuple),
     checks=st.lists(checks, max_size=3).map(tuple),
     traffic=st.none() | traffics,
     pause=st.none() | model(PauseStatus, by=st.just("ann"), at=TIMES),
     waiting_since=MAYBE_TIMES,
+    canary_ready_since=MAYBE_TIMES,
     blind_since=MAYBE_TIMES,
     draining=st.lists(model(Draining, revision=NAMES, since=TIMES), max_size=2).map(tuple),
+    workload=st.none()
+    | model(
+        WorkloadStatus,
+        name=st.sampled_from(["shop", "other"]),
+        stage=st.sampled_from(WorkloadStage),
+        replicas=st.integers(0, 5),
+        drift=st.none() | st.sampled_from(WorkloadDrift),
+    ),
     last_action=st.none()
     | model(
         LastAction,
@@ -125,11 +154,22 @@ views = st.builds(
     ready=st.integers(0, 5),
     created_at=TIMES,
 )
+MATCHES = st.sampled_from([(), (), None, BETA, PHONES])
+workloads = st.builds(
+    WorkloadView,
+    name=st.just("shop"),
+    uid=st.just("u"),
+    replicas=st.integers(0, 5),
+    pods_label=st.sampled_from(["", "C"]),
+    labelled_ready=st.integers(0, 5),
+)
 route_views = st.builds(
     RoutesView,
     weights=st.tuples(
-        st.builds(RouteWeight, st.just(TWO[0]), WEIGHTS, st.booleans()),
-        st.builds(RouteWeight, st.just(TWO[1]), WEIGHTS, st.booleans()),
+        st.builds(RouteWeight, st.just(TWO[0]), WEIGHTS, st.booleans(), match=MATCHES),
+        st.builds(
+            RouteWeight, st.just(TWO[1]), WEIGHTS, st.booleans(), match=MATCHES, http=st.booleans()
+        ),
     ),
     stable=MAYBE,
     canary=MAYBE,
@@ -166,6 +206,7 @@ actions = st.builds(
         reason=st.text(max_size=512),
         requested_by=st.none() | st.text(max_size=256),
         revision=MAYBE,
+        phase=st.sampled_from([None, "p0", "p1", "p2", "gone"]),
     ),
     status=st.just(RolloutActionStatus()),
 )
@@ -182,28 +223,39 @@ worlds = st.builds(
         max_size=3,
     ),
     actions=st.lists(actions, max_size=2).map(tuple),
+    workload=st.none() | workloads,
+    workload_missing=st.booleans(),
+    own_routes=st.sampled_from(
+        [(), (), (RULE,), (ROUTE,), (RULE, ROUTE), (replace(ROUTE, missing=False),)]
+    ),
 )
 specs = st.builds(
-    lambda replicas, phases, paused, then: rollout_spec(
+    lambda replicas, phases, paused, then, **more: rollout_spec(
         replicas=replicas, phases=phases, guards=(guard(then=then),), virtual_services=TWO
-    ).model_copy(update={"paused": paused}),
+    ).model_copy(update={"paused": paused, **more}),
     replicas=st.integers(0, 5),
     phases=phase_lists(),
     paused=st.booleans(),
     then=st.sampled_from(["revert", "pause", "hold"]),
+    bake=st.none() | model(Bake, duration_s=st.sampled_from([1.0, 60.0])),
+    fast_track=st.none() | model(FastTrack, revisions=st.integers(0, 2)),
 )
 
 
 @examples(300)
-@given(spec=specs, status=statuses, observed=worlds)
-def test_every_input_has_a_decision_that_can_be_stored(spec, status, observed):
+@given(spec=specs, status=statuses, observed=worlds, deleting=st.booleans(), held=st.booleans())
+def test_every_input_has_a_decision_that_can_be_stored(spec, status, observed, deleting, held):
+    if status.workload is not None and len(status.draining) < 2:
+        spec = adopting_spec(spec)
     rollout = Rollout(
         name="shop",
         namespace="shop",
         uid="u",
         resource_version="1",
         generation=3,
-        deleting=False,
+        deleting=deleting,
+        deleted_at=EPOCH if deleting else None,
+        held=held,
         spec=spec,
     )
     decision = decide(rollout, status, observed, EPOCH)
@@ -214,17 +266,31 @@ def test_every_input_has_a_decision_that_can_be_stored(spec, status, observed):
     assert decision.wake_at is None or decision.wake_at > EPOCH
     if isinstance(decision.effect, SetWeight):
         _weight_is_safe(status, observed, decision.effect)
+    if isinstance(decision.effect, MakeRoute):
+        _made_safely(status, observed, decision.effect)
 
 
 def _weight_is_safe(status, observed, effect):
-    """No weight rises onto a destination without a ready pod, nor with no run on."""
+    """No weight rises onto a destination without a ready pod, nor with no run on.
+
+    No header route comes there either.
+    """
     present = next(
         r for r in observed.routes.weights if r.virtual_service == effect.virtual_service
     )
     assert 0 <= effect.weight <= 100
-    assert (effect.weight, True) != (present.weight, present.even)
-    if effect.weight > present.weight:
+    remade = effect.match is not None and effect.match != present.match
+    assert remade or (effect.weight, True) != (present.weight, present.even)
+    if effect.weight > present.weight or (remade and effect.match):
         view = observed.revision(observed.routes.canary)
         assert status.run is not None
         assert view is not None
         assert view.ready > 0
+
+
+def _made_safely(status, observed, effect):
+    """A route comes after the loss of the old one is stored, with no more than that one gave."""
+    assert status.traffic is None or status.traffic.missing
+    assert effect.weight <= (status.traffic.weight if status.traffic else 0)
+    view = observed.revision(effect.revision)
+    assert not effect.weight or (view is not None and view.ready > 0)

@@ -11,8 +11,10 @@ from datetime import datetime, timedelta
 from tests.properties.world import World, moment
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
+from tidegate.api.phases import HttpMatch
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, Stage, Verdict
+from tidegate.core import reasons
 from tidegate.core.decision import (
     Decision,
     DeleteReplicaSet,
@@ -20,6 +22,7 @@ from tidegate.core.decision import (
     PointDestination,
     ScaleReplicaSet,
     SetWeight,
+    SwitchService,
 )
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.storing import INTENT
@@ -30,11 +33,16 @@ ENOUGH = 20.0
 HARDLY_ANY_RPS = 1e-9
 
 
+def _baking(status: RolloutStatus) -> bool:
+    return status.run is not None and status.run.stage is Stage.BAKING
+
+
 @dataclass
 class Watch:
     """Checks what is written; `foreign` says that somebody else edits routes, too."""
 
     foreign: bool = False
+    crashes: int = 0
     last_answers: dict[str, Reading] = field(default_factory=dict)
     tried: set[str] = field(default_factory=set)
     promoted: list[str] = field(default_factory=list)
@@ -55,7 +63,9 @@ class Watch:
         assert status.run is None or len(status.run.history) <= MAX_HISTORY
         if decision.wake_at is not None:
             assert decision.wake_at > moment(world.now_s), "a wake-up in the past"
+        self._nobody_else_is_blamed(status)
         self._intent_alone(before, decision)
+        self._matched_in_its_phase(world, rollout, before, decision)
         self._only_passes_promote(rollout, before, status)
         if status.stable_revision is not None:
             self.tried.add(status.stable_revision)
@@ -65,6 +75,11 @@ class Watch:
             sent = {name for (_, name), rate in world.flow().items() if name and rate > 0}
             assert sent <= self.tried, f"{sent - self.tried} get requests before their run"
 
+    def _nobody_else_is_blamed(self, status: RolloutStatus) -> None:
+        """A crash between the route write of a revert and its record looks like somebody else."""
+        drifts = status.traffic.drifts if status.traffic else ()
+        assert self.foreign or len(drifts) <= self.crashes, "a weight of our own counts as drift"
+
     def _intent_alone(self, before: RolloutStatus, decision: Decision) -> None:
         """A change of intent comes without a write, except that a revert's write leads."""
         if decision.effect is None:
@@ -72,9 +87,29 @@ class Watch:
         moved = {name for name in INTENT if getattr(before, name) != getattr(decision.status, name)}
         moved -= {"draining"}
         ended = before.run is not None and decision.status.run is None
+        back = _baking(before) and decision.status.run is not None and decision.status.run.undo
         if moved:
-            assert ended, f"{moved} changed together with {decision.effect}"
-            assert isinstance(decision.effect, SetWeight)
+            assert ended or back, f"{moved} changed together with {decision.effect}"
+            assert isinstance(decision.effect, SetWeight | SwitchService)
+
+    def _matched_in_its_phase(
+        self, world: World, rollout: Rollout, before: RolloutStatus, decision: Decision
+    ) -> None:
+        """At a moment without a write there are no header routes but those of the phase that is on.
+
+        They may stay until all traffic is the canary's anyway, until stable can carry it, until
+        proxies know the stable that was re-pointed, and while nothing can be read.
+        """
+        if not world.routes.matched or decision.effect is not None or before != decision.status:
+            return
+        run, size = before.run, rollout.spec.replicas
+        unread = world.problems or world.routes_hidden or world.setting.switch
+        waits = unread or decision.reason == reasons.SETTLING
+        weak = 2 * world.ready(before.stable_revision) < max(size, run.min_replicas if run else 0)
+        if waits or weak or (run is not None and run.stage is Stage.PROMOTING):
+            return
+        asked = _phase_match(rollout, before)
+        assert all(match in ((), asked) for match in world.routes.matches), before.message
 
     def _only_passes_promote(
         self, rollout: Rollout, before: RolloutStatus, after: RolloutStatus
@@ -86,6 +121,8 @@ class Watch:
         if left is None or (after.phase is not None and after.phase.name == left.name):
             return
         self.phases_seen.append((old.number, left.name))
+        if any(e.what == left.name and e.reason == "PhaseSkipped" for e in new.history):
+            return  # a person took the blame
         phase = next(p for p in rollout.spec.phases if p.name == left.name)
         place = rollout.spec.phases.index(phase)
         now = after.phase.entered_at if after.phase else new.history[-1].at
@@ -93,7 +130,7 @@ class Watch:
         assert now - left.started_at >= timedelta(seconds=phase.hold_s), "hold cut short"
         assert left.started_at >= left.entered_at, "hold began before the phase"
         for i, guard in enumerate(rollout.spec.guards):
-            self._passed(f"guard/{i}", guard, now, dark=phase.weight == 0)
+            self._passed(f"guard/{i}", guard, now, dark=phase.weight == 0 and not phase.match)
         for i, gate in enumerate(phase.gates):
             self._passed(f"gate/{place}/{i}", gate, now, dark=False)
             assert self.last_answers[f"gate/{place}/{i}"].at >= left.entered_at
@@ -114,6 +151,11 @@ class Watch:
         match effect:
             case SetWeight():
                 self._weight(world, rollout, decision.status, effect)
+            case SwitchService():
+                self._switch(world, rollout, decision.status, effect)
+            case PointDestination() if world.setting.switch:
+                nobody = rollout.spec.replicas == 0 or decision.status.stable_revision is None
+                assert nobody or world.ready(effect.revision) > 0, "pointed at no ready pod"
             case PointDestination("stable"):
                 self._point_stable(world, rollout, decision.status, effect)
             case PointDestination():
@@ -132,17 +174,36 @@ class Watch:
         routes = world.routes
         place = world.setting.virtual_services.index(effect.virtual_service)
         present = routes.weights[place]
-        changes = present != effect.weight or not routes.even[place]
+        there, match = routes.matches[place], effect.match
+        remade = match is not None and match != there
+        changes = present != effect.weight or not routes.even[place] or remade
         assert changes, "a write that changes nothing"
-        if effect.weight > present:
+        if match and remade:
+            assert match == _phase_match(rollout, status), "header routes of another phase"
+        if effect.weight > present or (match and remade):
             assert world.ready(routes.canary) > 0, "weight raised onto no ready pod"
             assert status.run is not None, "weight raised with no run on"
             assert status.run.to_revision == routes.canary, "weight raised onto another revision"
-            assert status.pause is None, "weight raised in a pause"
-            assert not rollout.spec.paused, "weight raised in a pause"
+            paused = status.pause is not None or rollout.spec.paused
+            assert status.run.undo or not paused, "weight raised in a pause"
         elif not self.foreign:
             both_gone = world.ready(routes.canary) == 0
             assert world.ready(routes.stable) > 0 or both_gone, "traffic sent to no ready pod"
+
+    def _switch(
+        self, world: World, rollout: Rollout, status: RolloutStatus, effect: SwitchService
+    ) -> None:
+        if effect.back:
+            assert effect.revision == status.stable_revision
+            gone = world.ready(world.routes.stable) == 0
+            assert world.ready(effect.revision) > 0 or gone, "all requests sent to no ready pod"
+            return
+        run = status.run
+        assert run is not None, "switched with no run on"
+        assert run.to_revision == effect.revision, "switched to another revision"
+        assert world.ready(effect.revision) > 0, "switched to no ready pod"
+        paused = status.pause is not None or rollout.spec.paused
+        assert run.undo or not paused, "switched in a pause"
 
     def _point_stable(
         self, world: World, rollout: Rollout, status: RolloutStatus, effect: PointDestination
@@ -158,6 +219,7 @@ class Watch:
         assert world.ready(effect.revision) > 0
         assert all(w == 100 for w in routes.weights), "stable re-pointed while it has weight"
         assert all(routes.even)
+        assert not routes.matched, "stable re-pointed under header routes"
         self._let_go(world, "stable", since_s=self._since(world, 100))
         self.promoted.append(effect.revision)
 
@@ -166,6 +228,7 @@ class Watch:
         if status.stable_revision is None:
             return
         assert all(w == 0 for w in routes.weights), "canary re-pointed while it has weight"
+        assert not routes.matched, "canary re-pointed while it has header routes"
         if world.ready(routes.canary) == 0 and routes.canary is not None:
             return
         assert world.ready(effect.revision) > 0, "canary pointed at no ready pod"
@@ -184,7 +247,7 @@ class Watch:
         """When the routes last came to that weight."""
         since = world.past[0][0]
         for at_s, routes in world.past:
-            if any(w != weight for w in routes.weights):
+            if any(w != weight for w in routes.weights) or routes.matched:
                 since = float("inf")
             elif since == float("inf"):
                 since = at_s
@@ -194,8 +257,7 @@ class Watch:
         self, world: World, rollout: Rollout, status: RolloutStatus, effect: ScaleReplicaSet
     ) -> None:
         if effect.revision == status.stable_revision:
-            assert status.run is None
-            assert effect.replicas == rollout.spec.replicas
+            self._shrink_stable(world, rollout, status, effect)
             return
         self._unused(world, status, effect)
         if world.ready(effect.revision) == 0:
@@ -212,8 +274,39 @@ class Watch:
         else:
             assert waited >= timedelta(seconds=rollout.spec.drain.min_s or SILENT_S)
 
+    def _shrink_stable(
+        self, world: World, rollout: Rollout, status: RolloutStatus, effect: ScaleReplicaSet
+    ) -> None:
+        run = status.run
+        if run is None:
+            assert effect.replicas >= rollout.spec.replicas
+            return
+        assert rollout.spec.capacity.mode == "shift", "stable shrinks in a run"
+        assert run.stage is Stage.PHASE, "stable shrinks outside of a phase"
+        assert status.pause is None, "stable shrinks in a pause"
+        full = max(rollout.spec.replicas, run.min_replicas)
+        written = max(100 - weight for weight in world.routes.weights)
+        assert effect.replicas * 100 >= written * full, "stable shrinks below its weight"
+        settled = min(self._since(world, weight) for weight in set(world.routes.weights))
+        assert world.now_s - settled >= 5.0, "stable shrinks before the routes have settled"
+        if any(proxy.stalls for proxy in world.setting.proxies):
+            return  # a stall is seen only within what the number of requests can tell
+        sent = world.flow()
+        total = sum(sent.values())
+        share = sum(r for (_, name), r in sent.items() if name == effect.revision)
+        assert effect.replicas * total >= share * full * 0.999, "stable shrinks under its load"
+
     def _unused(self, world: World, status: RolloutStatus, effect: Effect) -> None:
         assert isinstance(effect, ScaleReplicaSet | DeleteReplicaSet)
         used = {world.routes.stable, world.routes.canary, status.stable_revision}
         used |= {status.run.to_revision} if status.run else set()
+        used |= {status.run.from_revision} if status.run and _baking(status) else set()
         assert effect.revision not in used, "a revision in use loses its pods"
+
+
+def _phase_match(rollout: Rollout, status: RolloutStatus) -> tuple[HttpMatch, ...]:
+    """What the phase that is on matches; nothing without one."""
+    if status.run is None or status.run.stage is not Stage.PHASE or status.phase is None:
+        return ()
+    names = {phase.name: phase.match for phase in rollout.spec.phases}
+    return names.get(status.phase.name, ())

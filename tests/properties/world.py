@@ -1,7 +1,7 @@
 """A small cluster in virtual time: pods, routes, proxies that lag, and the requests they send.
 
-Nothing is drawn by lot and nothing sleeps. Requests flow like water: between two events every
-proxy sends a constant rate to each destination, so counts are exact and a stalled proxy is seen.
+Nothing is drawn by lot and nothing sleeps. Between two events every proxy sends a constant rate to
+each destination, so counts are exact and a stalled proxy is seen.
 """
 
 from __future__ import annotations
@@ -9,20 +9,25 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Literal
 
+from tests.properties.held import ReplicaSet, Routes
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.phases import HttpMatch
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
     DeleteReplicaSet,
     Effect,
+    HoldRollout,
     PointDestination,
+    ReleaseRollout,
     ScaleReplicaSet,
     SetWeight,
+    SwitchService,
 )
 from tidegate.core.observation import (
     Answer,
@@ -32,12 +37,13 @@ from tidegate.core.observation import (
     RevisionView,
     RoutesView,
     RouteWeight,
+    ServiceView,
     TrafficReading,
 )
+from tidegate.core.shares import canary_part, shares_for
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-WRITE_S = 0.02
-"""Seconds that one write to the API server takes."""
+WRITE_S = 0.02  # that one write to the API server takes
 REMEMBERED_S = 130.0
 METRIC_WINDOW_S = 10.0
 GOOD_ERRORS, BAD_ERRORS = 0.001, 0.3
@@ -81,30 +87,18 @@ class Setting:
     window_s: float = 5.0
     depth: Depth = "revision"
     startup_s: float = 3.0
+    endpoints_s: float = 0.9  # how late the last proxy knows a pod that became ready
     bad: frozenset[str] = frozenset()
     never_ready: frozenset[str] = frozenset()
     provider_down: tuple[Span, ...] = ()
     no_data: tuple[Span, ...] = ()
     ask_s: float = 0.2
-
-
-@dataclass(frozen=True)
-class Routes:
-    """What the API server holds: weights by VirtualService and what the destinations select."""
-
-    weights: tuple[int, ...]
-    even: tuple[bool, ...]
-    stable: str | None = None
-    canary: str | None = None
-
-
-@dataclass
-class ReplicaSet:
-    """Pods of one revision by the second they are ready."""
-
-    uid: str
-    created_s: float
-    ready_at: list[float] = field(default_factory=list)
+    whole: int = 100
+    """What others leave of each route: the two destinations share that out in whole numbers."""
+    matched: float = 5.0
+    """Percent of the requests that have the headers which a phase matches, if it matches any."""
+    switch: Literal["", "active", "preview"] = ""
+    """Without a mesh: one Service is the switch, alone or with a preview Service beside it."""
 
 
 def within(at_s: float, spans: tuple[Span, ...]) -> bool:
@@ -121,9 +115,8 @@ class World:
         self.target = target
         self.sets: dict[str, ReplicaSet] = {}
         names = setting.virtual_services
-        self.past: list[tuple[float, Routes]] = [
-            (-inf, Routes(tuple(0 for _ in names), tuple(True for _ in names)))
-        ]
+        first = Routes((0,) * len(names), (True,) * len(names), matches=((),) * len(names))
+        self.past: list[tuple[float, Routes]] = [(-inf, first)]
         self.problems: tuple[Problem, ...] = ()
         self.routes_hidden = False
         self.actions: dict[str, Action] = {}
@@ -151,6 +144,11 @@ class World:
         found = self.sets.get(revision) if revision is not None else None
         return sum(at <= self.now_s for at in found.ready_at) if found else 0
 
+    def known(self, revision: str) -> bool:
+        """Whether all proxies know a ready pod of it."""
+        pods = self.sets[revision].ready_at if revision in self.sets else ()
+        return any(at + self.setting.endpoints_s <= self.now_s for at in pods)
+
     def pods(self, revision: str) -> int:
         """Pods of a revision, ready or not."""
         return len(self.sets[revision].ready_at) if revision in self.sets else 0
@@ -163,13 +161,21 @@ class World:
         for proxy in self.setting.proxies:
             routes = self._at(proxy.knows(self.now_s, proxy.routes_lag_s))
             selectors = self._at(proxy.knows(self.now_s, proxy.selectors_lag_s))
-            for weight in routes.weights:
-                for subset, share in (("canary", weight), ("stable", 100 - weight)):
+            for weight, match in zip(routes.weights, routes.matches, strict=True):
+                canary = self._written(weight)
+                if match != ():
+                    canary += (100 - canary) * self.setting.matched / 100
+                for subset, share in (("canary", canary), ("stable", 100 - canary)):
                     if share:
                         selected = selectors.canary if subset == "canary" else selectors.stable
                         key = (subset, selected)
                         flow[key] = flow.get(key, 0.0) + each * share / 100
         return flow
+
+    def _written(self, weight: int) -> float:
+        """The canary's share in percent that the whole numbers of a weight come to."""
+        whole = self.setting.whole
+        return 100 * canary_part(whole, weight) / whole
 
     def _at(self, at_s: float) -> Routes:
         return next(routes for since, routes in reversed(self.past) if since <= at_s)
@@ -196,7 +202,7 @@ class World:
         flow, length = self.flow(), until_s - self.now_s
         self._segments.append((self.now_s, until_s, flow))
         for (subset, revision), rate in flow.items():
-            if self.ready(revision) == 0:
+            if revision is None or not self.known(revision):
                 self.failed += rate * length
                 self.failures.append((self.now_s, subset, revision))
             elif revision is not None:
@@ -251,20 +257,38 @@ class World:
         routes = self.routes
         names = self.setting.virtual_services
         weights = tuple(
-            RouteWeight(name, weight, even)
-            for name, weight, even in zip(names, routes.weights, routes.even, strict=True)
+            replace(self._read(name, weight, even=even), match=match)
+            for name, weight, even, match in zip(
+                names, routes.weights, routes.even, routes.matches, strict=True
+            )
         )
         return Observed(
             target=self.target,
             revisions=tuple(self._view(name) for name in self.sets),
             routes=None
-            if self.routes_hidden
+            if self.routes_hidden or self.setting.switch
             else RoutesView(weights, routes.stable, routes.canary),
+            service=self._service() if not self.routes_hidden else None,
             problems=self.problems,
             traffic=traffic,
             readings=readings,
             actions=tuple(self.actions.values()),
         )
+
+    def _read(self, name: str, weight: int, *, even: bool) -> RouteWeight:
+        """A route as the adapter reads it: of a split nobody can say which share was asked for."""
+        if self.setting.whole == 100:
+            return RouteWeight(name, weight, even)
+        low, high = shares_for(self.setting.whole, canary_part(self.setting.whole, weight))
+        written = self._written(weight)
+        return RouteWeight(name, low, even, (low, high) if even else None, (written, written))
+
+    def _service(self) -> ServiceView | None:
+        if not self.setting.switch:
+            return None
+        routes, preview = self.routes, self.setting.switch == "preview"
+        name = self.setting.virtual_services[0]
+        return ServiceView(name, routes.stable, routes.canary if preview else None, preview)
 
     def _view(self, revision: str) -> RevisionView:
         found = self.sets[revision]
@@ -295,14 +319,23 @@ class World:
                 assert self.sets[revision].uid == uid
                 assert not self.sets[revision].ready_at, f"{revision} still has pods"
                 del self.sets[revision]
-            case SetWeight(name, weight):
+            case SetWeight(name, weight, match):
                 self.set_weight(name, weight)
+                if match is not None:
+                    self.put_match(name, match)
             case PointDestination(destination, revision):
                 self.point(destination, revision)
+            case SwitchService(_, revision, _):
+                assert self.routes.stable != revision, "a switch to where it is"
+                self.point("stable", revision)
             case AnswerAction():
                 assert effect.uid in self.actions, "answered twice"
                 del self.actions[effect.uid]
                 self.answers.append(effect)
+            case HoldRollout() | ReleaseRollout():
+                pass  # the Rollout itself is the loop's
+            case _:
+                raise AssertionError(f"{effect}: there is no such thing in this world")
         self.advance(self.now_s + WRITE_S)
 
     def scale(self, revision: str, replicas: int) -> None:
@@ -312,6 +345,7 @@ class World:
         at_s = inf if never else self.now_s + self.setting.startup_s
         missing = replicas - len(found.ready_at)
         found.ready_at = sorted(found.ready_at)[:replicas] + [at_s] * max(0, missing)
+        heapq.heappush(self._ticks, at_s + self.setting.endpoints_s)
 
     def kill_pods(self, revision: str, count: int, *, for_s: float = inf) -> None:
         """Make pods of a revision unready, for a while."""
@@ -319,20 +353,27 @@ class World:
         if found:
             back = self.now_s + for_s
             found.ready_at = [back] * min(count, len(found.ready_at)) + found.ready_at[count:]
+            heapq.heappush(self._ticks, back + self.setting.endpoints_s)
 
     def set_weight(self, name: str, weight: int, *, even: bool = True) -> None:
         """Write the weights of one VirtualService."""
         place = self.setting.virtual_services.index(name)
         weights, evens = list(self.routes.weights), list(self.routes.even)
         weights[place], evens[place] = weight, even
-        self._write(Routes(tuple(weights), tuple(evens), self.routes.stable, self.routes.canary))
+        self._write(replace(self.routes, weights=tuple(weights), even=tuple(evens)))
+
+    def put_match(self, name: str, match: tuple[HttpMatch, ...] | None) -> None:
+        """Write the header routes of one VirtualService; None are those that no phase asks for."""
+        places = zip(self.setting.virtual_services, self.routes.matches, strict=True)
+        matches = tuple(match if place == name else there for place, there in places)
+        self._write(replace(self.routes, matches=matches))
 
     def point(self, destination: str, revision: str | None) -> None:
         """Make a destination select the pods of a revision."""
-        routes = self.routes
-        stable = revision if destination == "stable" else routes.stable
-        canary = revision if destination == "canary" else routes.canary
-        self._write(Routes(routes.weights, routes.even, stable, canary))
+        if destination == "stable":
+            self._write(replace(self.routes, stable=revision))
+        else:
+            self._write(replace(self.routes, canary=revision))
 
     def _write(self, routes: Routes) -> None:
         self.past.append((self.now_s, routes))
@@ -340,7 +381,7 @@ class World:
             heapq.heappush(self._ticks, self.now_s + proxy.selectors_lag_s)
             heapq.heappush(self._ticks, self.now_s + proxy.routes_lag_s)
 
-    def ask(self, verb: Verb, *, revision: str | None = None) -> str:
+    def ask(self, verb: Verb, *, revision: str | None = None, phase: str | None = None) -> str:
         """A person asks for something; the answer is found under the uid."""
         self._made += 1
         uid = f"action-{self._made}"
@@ -350,7 +391,7 @@ class World:
             uid=uid,
             created_at=moment(self.now_s),
             spec=RolloutActionSpec(
-                rollout="shop", verb=verb, requested_by="ann", revision=revision
+                rollout="shop", verb=verb, requested_by="ann", revision=revision, phase=phase
             ),
             status=RolloutActionStatus(),
         )

@@ -10,10 +10,8 @@ from sandbox.state import State, write
 
 
 @pytest.fixture(autouse=True)
-def state_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def no_cluster_of_others(state_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLUSTER", raising=False)
-    return tmp_path
 
 
 def test_a_sandbox_that_never_was_is_named(capsys: pytest.CaptureFixture[str]):

@@ -11,8 +11,7 @@ from sandbox.state import State
 
 
 @pytest.fixture
-def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def servers(state_home: Path):
     owned = Servers(
         Layout.of("one"), State("one", "api", supervisor=processes.identify(os.getpid()))
     )

@@ -12,8 +12,7 @@ from sandbox.state import ServerRecord, State
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+def layout(state_home: Path) -> Layout:
     return Layout.of("one")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -46,8 +46,24 @@ def under_load(stage: Stage, shop: Shop, first: App) -> Iterator[Scene]:
     """Open the shop with its first version, send 200 requests a second, close it at the end."""
     stage.open(shop, first)
     try:
+        stage.await_served(shop)
         with stage.routes(shop) as routes, stage.load(shop, shop.name) as load:
             load.await_records(WARM_UP_REQUESTS, WARM_UP_S)
             yield Scene(stage, shop, load, routes)
     finally:
         stage.close(shop)
+
+
+def promoted(number: int) -> Callable[[dict[str, object]], bool]:
+    """A predicate: that run is promoted and the routes are at rest."""
+
+    def holds(status: dict[str, object]) -> bool:
+        last = status.get("lastRun")
+        return (
+            status.get("state") == "Healthy"
+            and isinstance(last, dict)
+            and last["number"] == number
+            and last["outcome"] == "Promoted"
+        )
+
+    return holds

@@ -6,7 +6,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from demo.manifests import App, Shop
 from demo.stage import Stage
 from sandbox import Sandbox
-from tests.traffic.scenes import STEPS, under_load
+from tests.traffic.scenes import STEPS, promoted, under_load
 
 pytestmark = pytest.mark.traffic
 
@@ -26,19 +26,6 @@ KILLS = 10
 def _sandbox(stage: Stage) -> Sandbox:
     assert isinstance(stage.cluster, Sandbox)
     return stage.cluster
-
-
-def _promoted(number: int) -> Callable[[dict[str, object]], bool]:
-    def holds(status: dict[str, object]) -> bool:
-        last = status.get("lastRun")
-        return (
-            status.get("state") == "Healthy"
-            and isinstance(last, dict)
-            and last["number"] == number
-            and last["outcome"] == "Promoted"
-        )
-
-    return holds
 
 
 def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage) -> None:
@@ -67,7 +54,7 @@ def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage)
             assert weights_seen == {10}
         finally:
             sandbox.start_server("prometheus")
-        traffic_stage.await_status(shop, "promoted", _promoted(1), deadline_s=120)
+        traffic_stage.await_status(shop, "promoted", promoted(1), deadline_s=120)
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         assert scene.failures() == []
 
@@ -95,7 +82,7 @@ def test_a_stalled_istiod_costs_no_request(traffic_stage: Stage) -> None:
                 time.sleep(1)  # the length of the stall is the experiment
         finally:
             sandbox.signal("istiod", signal.SIGCONT)
-        traffic_stage.await_status(shop, "promoted", _promoted(1), deadline_s=120)
+        traffic_stage.await_status(shop, "promoted", promoted(1), deadline_s=120)
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         assert scene.failures() == []
 
@@ -130,7 +117,7 @@ def test_killing_the_operator_loses_nothing(traffic_stage: Stage) -> None:
     with under_load(traffic_stage, shop, App("v1", exit="abrupt")) as scene:
         with _killed_at_random(traffic_stage, seed) as kills:
             traffic_stage.release(shop, App("v2", exit="abrupt"))
-            traffic_stage.await_status(shop, "promoted", _promoted(1), deadline_s=180)
+            traffic_stage.await_status(shop, "promoted", promoted(1), deadline_s=180)
         print(f"{len(kills)} kills during the release")
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         with _killed_at_random(traffic_stage, seed + 1) as kills:

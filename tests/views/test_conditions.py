@@ -43,6 +43,8 @@ PREPARING = {k: v for k, v in IN_PHASE.items() if k != "checks"} | {
     "run": RUN | {"stage": "Preparing"}
 }
 
+TIMED_OUT = IN_PHASE | {"phase": IN_PHASE["phase"] | {"timedOutAt": ago(5)}}
+
 TABLE = [
     # fields, decision's reason, Ready, its reason, what else is True, Flux says
     (AT_REST, "Healthy", "True", "Healthy", set(), "Current"),
@@ -58,6 +60,7 @@ TABLE = [
     (TOO_LATE, "ActionRefused", "False", "ProgressDeadlineExceeded", {"Stalled"}, "Failed"),
     (IN_PHASE, "WaitingForHold", "Unknown", "WaitingForHold", {"Reconciling"}, "InProgress"),
     (IN_PHASE, "", "Unknown", "PhaseStarted", {"Reconciling"}, "InProgress"),
+    (TIMED_OUT, "WaitingForGates", "False", "PhaseDeadlineExceeded", {"Stalled"}, "Failed"),
     (PREPARING, "", "Unknown", "WaitingForPods", {"Reconciling"}, "InProgress"),
     (IN_PHASE | {"run": RUN | {"stage": "Promoting"}}, "", "Unknown", "Promoting",
      {"Reconciling"}, "InProgress"),
@@ -222,3 +225,14 @@ def test_a_spec_that_cannot_be_parsed_is_stalled():
     assert {one.type: one.status for one in made} == {"Ready": "False", "Stalled": "True"}
     assert {one.observed_generation for one in made} == {9}
     assert flux({one.type: one for one in made}) == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"),
+    [("PuttingBack", "put back to 0 once"), ("PutBack", None), ("LeftAlone", "is left alone")],
+)
+def test_a_deployment_that_got_pods_again_is_a_condition_until_it_is_put_back(drift, words):
+    taken = {"name": "web", "stage": "TakenOver", "replicas": 4, "drift": drift}
+    made = found(AT_REST | {"workload": taken}, "Healthy").get("WorkloadDrift")
+    assert (made is None) is (words is None)
+    assert made is None or words in made.message

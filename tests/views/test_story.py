@@ -1,3 +1,4 @@
+import copy
 from datetime import timedelta
 
 import pytest
@@ -198,3 +199,36 @@ STALLED = READY | {"type": "Stalled", "reason": "ProgressDeadlineExceeded"}
 )
 def test_an_outcome_speaks_of_the_spec_as_it_is_now(status, expected):
     assert outcome(body(status)) is expected
+
+
+def test_a_bake_shows_how_long_it_lasts():
+    run = RUN | {"stage": "Baking", "bakingSince": ago(600)}
+    shown = drawn({"state": "Baking", "run": run}, bake={"duration": "1h"})
+    assert "run         3: 7d4f9c → a91c02, baking for 1m12s" in shown
+    assert "at least 50m to bake" in shown
+
+
+def test_a_way_back_says_why():
+    run = RUN | {"stage": "Promoting", "undo": "undone by ann: slow"}
+    shown = drawn({"state": "Reverting", "run": run})
+    assert "run         3: 7d4f9c → a91c02, going back for 1m12s: undone by ann: slow" in shown
+
+
+def test_who_goes_to_the_canary_by_headers_is_said_beside_the_weight():
+    status = copy.deepcopy(IN_PHASE)
+    status["traffic"]["match"] = "x-group=beta"
+    assert "canary 50 % a91c02  (and all requests with x-group=beta)" in drawn(status)
+
+
+@pytest.mark.parametrize(
+    ("where", "drift", "words"),
+    [
+        ("TakingOver", None, "Deployment web is being taken over; it had 4 pods"),
+        ("TakenOver", None, "Deployment web, taken over with 4 pods"),
+        ("TakenOver", "LeftAlone", "Deployment web, taken over with 4 pods; somebody gave it pods"),
+        ("GivenBack", None, "Deployment web is given back with 4 pods"),
+    ],
+)
+def test_a_deployment_that_is_taken_over_is_named_with_its_pods(where, drift, words):
+    taken = {"name": "web", "stage": where, "replicas": 4} | ({"drift": drift} if drift else {})
+    assert told(AT_REST | {"workload": taken}).workload.startswith(words)

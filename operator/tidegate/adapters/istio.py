@@ -1,55 +1,46 @@
-"""Reading and changing weights in VirtualServices and subsets in DestinationRules, as JSON Patches.
-
-Only the weights of the named routes and the labels of the two named subsets are ever written.
-Every patch tests the version it was made from and the very destinations it is about, so that it
-fails rather than lands on something else; both weights go in one patch.
-"""
+"""Finding the managed routes of a VirtualService: HTTP routes by name, TLS and TCP by match."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any
 
-from tidegate.api.constants import LABEL_REVISION
+from tidegate.adapters.header_routes import Dialect, Match, clash, crossed, is_header_route
+from tidegate.adapters.weights import Body, Pair, Place, Route, Target
+from tidegate.api.traffic import TcpRoute, TlsRoute, VirtualServiceRef
 from tidegate.core import reasons
-from tidegate.core.observation import Problem, RouteWeight
+from tidegate.core.observation import Problem
+from tidegate.core.shares import ALL, LEAST
 
-Body: TypeAlias = Mapping[str, Any]
-Patch: TypeAlias = list[dict[str, Any]]
-
-ALL = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One destination as a route names it: fully qualified host, and subset ("" at host level)."""
-
-    host: str
-    subset: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.host} subset {self.subset}" if self.subset else self.host
+KINDS = ("http", "tls", "tcp")
+FIELDS = {"http": "routes", "tls": "tlsRoutes", "tcp": "tcpRoutes"}
+REFS = "spec.traffic.istio.virtualServices[]"
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """The two destinations whose weights are ours."""
+class Chosen:
+    """One route that the Rollout names: its kind (http, tls or tcp) and its place in that list."""
 
-    stable: Target
-    canary: Target
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where in the VirtualService the pair stands, and its weights in percent."""
-
-    name: str
+    kind: str
     index: int
-    stable_index: int
-    canary_index: int
-    stable: int
-    canary: int
+    raw: Body
+
+    @property
+    def name(self) -> str:
+        """As people know it."""
+        return display(self.kind, self.index, self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the Rollout names of one kind; `only` is a wish for the only route of that kind."""
+
+    kind: str
+    text: str
+    fits: Callable[[Body], bool]
+    only: bool = False
 
 
 def qualified(host: str, namespace: str) -> str:
@@ -64,79 +55,197 @@ def qualified(host: str, namespace: str) -> str:
     return host
 
 
+def display(kind: str, index: int, raw: Body) -> str:
+    """A route's name, or its place; with what it matches, for TLS and TCP routes have no name."""
+    place = str(raw.get("name") or f"{kind}[{index}]")
+    if kind == "http":
+        return place
+    said = "; ".join(filter(None, (_match_text(match) for match in _matches(raw))))
+    return f"{place} ({said})" if said else place
+
+
+def _match_text(match: Body) -> str:
+    port = f"port {match['port']}" if match.get("port") else ""
+    hosts = ", ".join(map(str, match.get("sniHosts") or ()))
+    return " ".join(filter(None, (port, hosts)))
+
+
+def find_routes(
+    body: Body, ref: VirtualServiceRef, pair: Pair
+) -> tuple[list[Route], list[Problem]]:
+    """The managed routes of one VirtualService, and what keeps others from being managed.
+
+    A route that cannot be shared out any more is in both: it can still be sent back.
+    """
+    chosen, problem = _choose(body, ref)
+    if problem is not None:
+        return [], [problem]
+    routes: list[Route] = []
+    problems: list[Problem] = []
+    for one in chosen:
+        found = _read_route(body, one, pair)
+        if isinstance(found, Problem):
+            problems.append(found)
+            continue
+        routes.append(found)
+        if found.left < LEAST:
+            problems.append(_too_little(body, found))
+    return routes, problems
+
+
 def _title(body: Body) -> str:
     meta = body["metadata"]
     return f"VirtualService {meta.get('namespace', '')}/{meta['name']}"
 
 
-def _display(http: Sequence[Any]) -> str:
-    return (
-        ", ".join(str(route.get("name") or f"http[{i}]") for i, route in enumerate(http)) or "none"
+def _all_routes(body: Body, kinds: Sequence[str] = KINDS) -> Iterator[Chosen]:
+    spec = body.get("spec", {})
+    for kind in kinds:
+        for index, raw in enumerate(spec.get(kind) or ()):
+            if not is_header_route(raw):
+                yield Chosen(kind, index, raw)
+
+
+def _has(body: Body, kinds: Sequence[str] = KINDS) -> str:
+    return ", ".join(route.name for route in _all_routes(body, kinds)) or "none"
+
+
+def _choose(body: Body, ref: VirtualServiceRef) -> tuple[list[Chosen], Problem | None]:
+    """The routes that the Rollout names, each once and in written order; or why there are none."""
+    if not (ref.routes or ref.tls_routes or ref.tcp_routes):
+        return _only_one(body)
+    found: dict[tuple[int, int], Chosen] = {}
+    for wish in _wishes(ref):
+        fitting = [one for one in _all_routes(body, (wish.kind,)) if wish.fits(one.raw)]
+        if not fitting:
+            return [], _not_found(body, wish)
+        if wish.only and len(fitting) > 1:
+            return [], _several(body, wish.kind)
+        found |= {(KINDS.index(wish.kind), one.index): one for one in fitting}
+    return [found[key] for key in sorted(found)], None
+
+
+def _wishes(ref: VirtualServiceRef) -> Iterator[Wish]:
+    for name in ref.routes:
+        yield Wish("http", f"route {name!r}", partial(_has_name, name))
+    for tls in ref.tls_routes:
+        yield Wish("tls", _asked("TLS", tls.port, tls.sni_hosts), partial(_fits_tls, tls), tls.any)
+    for tcp in ref.tcp_routes:
+        yield Wish("tcp", _asked("TCP", tcp.port), partial(_fits_tcp, tcp), tcp.any)
+
+
+def _only_one(body: Body) -> tuple[list[Chosen], Problem | None]:
+    """The route of a VirtualService that has no other, of whatever kind."""
+    every = list(_all_routes(body))
+    if len(every) == 1:
+        return every, None
+    if not every:
+        message = f"{_title(body)} has no HTTP, TLS or TCP route; add one"
+        return [], Problem(reasons.ROUTE_NOT_FOUND, message)
+    return [], _several(body, *{one.kind: None for one in every})
+
+
+def _several(body: Body, *kinds: str) -> Problem:
+    fields = " or ".join(FIELDS[kind] for kind in kinds)
+    message = (
+        f"{_title(body)} has several routes ({_has(body, kinds)}); name those that the Rollout "
+        f"moves in {REFS}.{fields}"
+    )
+    return Problem(reasons.ROUTE_NOT_FOUND, message)
+
+
+def _not_found(body: Body, wish: Wish) -> Problem:
+    message = (
+        f"{_title(body)}: {wish.text} not found (has: {_has(body, (wish.kind,))}); name one of "
+        f"them in {REFS}.{FIELDS[wish.kind]}, or add it"
+    )
+    return Problem(reasons.ROUTE_NOT_FOUND, message)
+
+
+def _asked(kind: str, port: int | None, sni_hosts: Sequence[str] = ()) -> str:
+    at_port = f" with port {port}" if port else ""
+    hosts = f" with SNI hosts {', '.join(sni_hosts)}" if sni_hosts else ""
+    return f"{kind} route{at_port}{hosts}"
+
+
+def _has_name(name: str, route: Body) -> bool:
+    return bool(route.get("name") == name)
+
+
+def _fits_tls(want: TlsRoute, route: Body) -> bool:
+    """Whether some match has exactly these SNI hosts, and the port; what is left out is any."""
+    return any(
+        want.port in (None, match.get("port"))
+        and (not want.sni_hosts or set(match.get("sniHosts") or ()) == set(want.sni_hosts))
+        for match in _matches(route)
     )
 
 
-def find_routes(body: Body, names: Sequence[str], pair: Pair) -> tuple[list[Route], list[Problem]]:
-    """The managed HTTP routes of one VirtualService, and what keeps others from being managed."""
-    http = body.get("spec", {}).get("http") or []
-    title = _title(body)
-    if not http:
-        return [], [_problem(reasons.ROUTE_NOT_FOUND, f"{title} has no HTTP route; add one")]
-    if names:
-        chosen = [(i, r) for i, r in enumerate(http) if r.get("name") in names]
-        missing = [name for name in names if name not in {r.get("name") for r in http}]
-        if missing:
-            message = (
-                f"{title}: route {missing[0]!r} not found (has: {_display(http)}); name one of "
-                "them in spec.traffic.istio.virtualServices[].routes, or add it"
-            )
-            return [], [_problem(reasons.ROUTE_NOT_FOUND, message)]
-    elif len(http) > 1:
-        message = (
-            f"{title} has several routes ({_display(http)}); name those that the Rollout moves in "
-            "spec.traffic.istio.virtualServices[].routes"
-        )
-        return [], [_problem(reasons.ROUTE_NOT_FOUND, message)]
-    else:
-        chosen = [(0, http[0])]
-    namespace = body["metadata"].get("namespace", "")
-    routes: list[Route] = []
-    problems: list[Problem] = []
-    for index, raw in chosen:
-        found = _read_route(title, namespace, index, raw, pair)
-        if isinstance(found, Problem):
-            problems.append(found)
-        else:
-            routes.append(found)
-    return routes, problems
+def _fits_tcp(want: TcpRoute, route: Body) -> bool:
+    return any(want.port in (None, match.get("port")) for match in _matches(route))
 
 
-def _problem(reason: str, message: str) -> Problem:
-    return Problem(reason, message)
+def _matches(route: Body) -> Sequence[Body]:
+    """The route's matches; without any, all is let in, as by one that says nothing."""
+    return route.get("match") or ({},)
 
 
-def _read_route(title: str, namespace: str, index: int, raw: Body, pair: Pair) -> Route | Problem:
-    name = str(raw.get("name") or f"http[{index}]")
-    entries = raw.get("route") or []
-    places = [_target(entry, namespace) for entry in entries]
+def _read_route(body: Body, chosen: Chosen, pair: Pair) -> Route | Problem:
+    namespace = str(body["metadata"].get("namespace", ""))
+    title, name = _title(body), chosen.name
+    if chosen.raw.get("delegate"):
+        return _delegated(title, name, namespace, chosen.raw["delegate"])
+    entries = chosen.raw.get("route") or []
+    targets = [_target(entry, namespace) for entry in entries]
     for wanted, role in ((pair.stable, "stable"), (pair.canary, "canary")):
-        if places.count(wanted) != 1:
+        if targets.count(wanted) != 1:
             message = (
                 f"{title}: route {name} must name the {role} destination {wanted} exactly once "
-                f"(found {places.count(wanted)} times); add it, canary with weight 0"
+                f"(found {targets.count(wanted)} times); add it, canary with weight 0, or mend "
+                "spec.traffic.istio"
             )
-            return _problem(reasons.DESTINATION_NOT_FOUND, message)
+            return Problem(reasons.DESTINATION_NOT_FOUND, message)
     weights = [int(entry.get("weight") or 0) for entry in entries]
     if len(entries) == 1:
         weights = [ALL]
-    stable, canary = places.index(pair.stable), places.index(pair.canary)
-    foreign = [str(p) for i, p in enumerate(places) if i not in (stable, canary) and weights[i]]
-    if foreign:
-        message = (
-            f"{title}: route {name} gives weight to {foreign[0]}, which is not of this Rollout; "
-            "sharing a route with other destinations is not built yet, so give it weight 0"
-        )
-        return _problem(reasons.FOREIGN_WEIGHT, message)
-    return Route(name, index, stable, canary, weights[stable], weights[canary])
+    stable, canary = (targets.index(target) for target in (pair.stable, pair.canary))
+    left = ALL - sum(weight for i, weight in enumerate(weights) if i not in (stable, canary))
+    return Route(
+        name=name,
+        entries=f"/spec/{chosen.kind}/{chosen.index}/route",
+        stable=_place(entries, weights, stable),
+        canary=_place(entries, weights, canary),
+        whole=left if left >= LEAST else weights[stable] + weights[canary],
+        left=left,
+        listed=f"/spec/{chosen.kind}",
+        index=chosen.index,
+        raw=chosen.raw,
+    )
+
+
+def _place(entries: Sequence[Any], weights: Sequence[int], index: int) -> Place:
+    same = ("/destination", entries[index].get("destination"))
+    return Place(index, weights[index], same)
+
+
+def _delegated(title: str, name: str, namespace: str, delegate: Body) -> Problem:
+    """The weights stand in another VirtualService: that one is to be named."""
+    there = str(delegate.get("namespace") or namespace)
+    message = (
+        f"{title}: route {name} delegates to VirtualService {there}/{delegate.get('name')}, which "
+        f"has the weights; name {delegate.get('name')} in {REFS} instead"
+    )
+    if there != namespace:
+        message += f", from a Rollout in namespace {there}"
+    return Problem(reasons.ROUTE_NOT_FOUND, message)
+
+
+def _too_little(body: Body, route: Route) -> Problem:
+    message = (
+        f"{_title(body)}: route {route.name} leaves {max(0, route.left)} of {ALL} for the two "
+        f"destinations of this Rollout; leave them {LEAST} at least"
+    )
+    return Problem(reasons.FOREIGN_WEIGHT, message)
 
 
 def _target(entry: Body, namespace: str) -> Target:
@@ -145,73 +254,20 @@ def _target(entry: Body, namespace: str) -> Target:
     return Target(host, str(destination.get("subset") or ""))
 
 
-def route_weight(name: str, routes: Sequence[Route]) -> RouteWeight:
-    """What the routes of one VirtualService give to the canary, as core reads it."""
-    canary = max(route.canary for route in routes)
-    even = all(r.canary == canary and r.stable + r.canary == ALL for r in routes)
-    return RouteWeight(name, min(ALL, max(0, canary)), even)
+def _header_route(route: Route, match: Match, name: str, _others: Sequence[Body]) -> Body:
+    """The copy of an HTTP route that takes what has the phase's headers to the canary."""
+    conditions = []
+    for theirs, ours in crossed(_matches(route.raw), match):
+        headers = dict(theirs.get("headers") or {})
+        known = {header.lower(): header for header in headers}
+        for header, value in ours.headers.items():
+            said = value.as_dict()
+            if headers.get(known.get(header, header), said) != said:
+                raise clash(header)
+            headers[known.get(header, header)] = said
+        conditions.append({**theirs, "headers": headers})
+    canary = {**route.raw["route"][route.canary.index], "weight": ALL}
+    return {**route.raw, "name": name, "match": conditions, "route": [canary]}
 
 
-def weight_patch(body: Body, routes: Sequence[Route], weight: int) -> Patch:
-    """The JSON Patch that gives `weight` percent to the canary in all these routes at once."""
-    patch: Patch = [_version_test(body)]
-    http = body["spec"]["http"]
-    for route in routes:
-        base = f"/spec/http/{route.index}/route"
-        for place, value in ((route.stable_index, ALL - weight), (route.canary_index, weight)):
-            destination = http[route.index]["route"][place]["destination"]
-            patch.append(
-                {"op": "test", "path": f"{base}/{place}/destination", "value": destination}
-            )
-            patch.append({"op": "add", "path": f"{base}/{place}/weight", "value": value})
-    return patch
-
-
-def _version_test(body: Body) -> dict[str, Any]:
-    version = body["metadata"]["resourceVersion"]
-    return {"op": "test", "path": "/metadata/resourceVersion", "value": version}
-
-
-def subset_index(body: Body, name: str) -> int | None:
-    """Where the DestinationRule has that subset, or None."""
-    subsets = body.get("spec", {}).get("subsets") or []
-    return next((i for i, subset in enumerate(subsets) if subset.get("name") == name), None)
-
-
-def selected_by_subset(body: Body, name: str, pod_labels: Mapping[str, str]) -> str | None:
-    """The revision that a subset selects, or None while its labels are not ours.
-
-    Labels that every pod of the Rollout carries may stand beside ours: they change nothing.
-    """
-    index = subset_index(body, name)
-    if index is None:
-        return None
-    labels = body["spec"]["subsets"][index].get("labels") or {}
-    foreign = {k for k, v in labels.items() if k != LABEL_REVISION and pod_labels.get(k) != v}
-    return None if foreign else labels.get(LABEL_REVISION)
-
-
-def subset_patch(body: Body, name: str, revision: str, pod_labels: Mapping[str, str]) -> Patch:
-    """The JSON Patch that makes a subset select exactly the pods of one revision."""
-    index = subset_index(body, name)
-    base = f"/spec/subsets/{index}"
-    labels = (body["spec"]["subsets"][index].get("labels") or {}) if index is not None else {}
-    kept = {k: v for k, v in labels.items() if pod_labels.get(k) == v}
-    return [
-        _version_test(body),
-        {"op": "test", "path": f"{base}/name", "value": name},
-        {"op": "add", "path": f"{base}/labels", "value": {**kept, LABEL_REVISION: revision}},
-    ]
-
-
-def selected_by_service(body: Body) -> str | None:
-    """The revision that a Service selects, or None while its selector names none."""
-    selector = body.get("spec", {}).get("selector") or {}
-    revision = selector.get(LABEL_REVISION)
-    return str(revision) if revision else None
-
-
-def selector_patch(body: Body, revision: str) -> Patch:
-    """The JSON Patch that adds the revision to a Service's own selector."""
-    path = f"/spec/selector/{LABEL_REVISION.replace('/', '~1')}"
-    return [_version_test(body), {"op": "add", "path": path, "value": revision}]
+HEADER_ROUTES = Dialect("VirtualService", "/spec/http", _header_route)

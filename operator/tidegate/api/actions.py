@@ -11,7 +11,7 @@ from pydantic import Field
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.meta import Meta
-from tidegate.api.scalars import Message, ObjectName, Revision, Timestamp
+from tidegate.api.scalars import DnsLabel, Message, ObjectName, Revision, Timestamp
 from tidegate.api.wire import as_object, read_leniently, read_strictly
 
 
@@ -38,6 +38,12 @@ class RolloutActionSpec(ApiModel):
             message="an action is written once; create a new RolloutAction instead",
             reason="FieldValueForbidden",
         ),
+        Rule(
+            cel="!has(self.phase) || self.verb == 'skip'",
+            message="phase is only for skip; leave it out",
+            holds=lambda spec: spec.phase is None or spec.verb is Verb.SKIP,
+            field=".phase",
+        ),
     )
 
     rollout: ObjectName = Field(description="Name of the Rollout in the same namespace.")
@@ -56,6 +62,9 @@ class RolloutActionSpec(ApiModel):
     )
     revision: Revision | None = Field(
         None, description="Act only if this is the canary revision; left out, act on any."
+    )
+    phase: DnsLabel | None = Field(
+        None, description="For skip: later phase to go to; left out, the next one."
     )
 
 
@@ -117,6 +126,11 @@ class Action:
     def revision(self) -> str | None:
         """Canary revision that is meant, or None for any."""
         return self.spec.revision
+
+    @property
+    def phase(self) -> str | None:
+        """Phase that skip goes to, or None for the next one."""
+        return self.spec.phase
 
     @property
     def done(self) -> bool:

@@ -58,7 +58,7 @@ class ApiModel(BaseModel):
 
     @classmethod
     @cache
-    def rules(cls) -> tuple[Rule, ...]:
+    def all_rules(cls) -> tuple[Rule, ...]:
         """Collect the rules of this class and of its bases, the bases' first."""
         own = [vars(base).get("RULES", ()) for base in reversed(cls.__mro__)]
         return tuple(rule for rules in own for rule in rules)
@@ -69,7 +69,7 @@ class ApiModel(BaseModel):
     ) -> JsonSchemaValue:
         """Add the rules to the object's schema."""
         schema = handler.resolve_ref_schema(handler(core_schema))
-        if rules := cls.rules():
+        if rules := cls.all_rules():
             schema["x-kubernetes-validations"] = [rule.as_schema() for rule in rules]
         return schema
 
@@ -80,7 +80,7 @@ class ApiModel(BaseModel):
         """
         if deep or not update:
             return super().model_copy(update=update, deep=deep)
-        return type(self)(**{**dict(self), **update})
+        return type(self)(**{**self.__dict__, **update})
 
     def as_dict(self) -> dict[str, Any]:
         """The object as it goes over the wire: YAML names, JSON types, no nulls."""

@@ -12,6 +12,13 @@ LABEL_ROLLOUT: Final = "tidegate.io/rollout"
 LABEL_REVISION: Final = "tidegate.io/revision"
 # Istio's proxies report this label of a pod as `destination_canonical_revision`.
 LABEL_CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
+LABEL_POD_TEMPLATE_HASH: Final = "pod-template-hash"
+"""Kubernetes' own: tells the pods of a Deployment's present template from all others."""
+ANNOTATION_EPOCH: Final = "tidegate.io/epoch"
+"""On ReplicaSets: the leadership that last took them over. On other objects only for a moment."""
+
+FINALIZER: Final = "tidegate.io/traffic"
+"""On a Rollout in the middle of something: a deletion waits until its traffic is back."""
 
 CATEGORY: Final = "tidegate"
 FIELD_MANAGER: Final = "tidegate"
@@ -27,6 +34,11 @@ METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Built-in metric templates: name to what it measures, with the unit."""
+
+DESTINATION_TEMPLATES: Final = frozenset(
+    name for name in METRIC_TEMPLATES if name.startswith("envoy-")
+)
+"""The templates that tell destinations apart, not revisions."""
 
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""

@@ -48,16 +48,46 @@ class Kind:
     rules: tuple[Rule, ...] = ()
 
 
+def _same(*path: str) -> str:
+    """CEL: `spec.traffic` has that field exactly as it was before, or neither had it."""
+    new, old = (".".join((root, "spec.traffic", *path)) for root in ("self", "oldSelf"))
+    return f"has({new}) == has({old}) && (!has({new}) || {new} == {old})"
+
+
+def _same_but_managed(router: str, *fields: str) -> str:
+    """CEL: the same, field by field; of a route that is made, only that it is one."""
+    new, old = f"self.spec.traffic.{router}", f"oldSelf.spec.traffic.{router}"
+    within = [_same(router, field) for field in fields]
+    within.append(f"has({new}.managed) == has({old}.managed)")
+    return f"has({new}) == has({old}) && (!has({new}) || ({' && '.join(within)}))"
+
+
+SAME_ROUTES: Final = (
+    _same_but_managed("istio", "virtualServices", "destinationRule", "services"),
+    _same_but_managed("gatewayApi", "httpRoutes", "services"),
+    _same("service"),
+)
+
 ROUTES_STAY: Final = Rule(
     # The operator knows only the routes that the spec names now: traffic left on others is lost.
     cel="!has(oldSelf.status) || !has(oldSelf.status.run) || "
     "(has(self.spec.traffic) == has(oldSelf.spec.traffic) && (!has(self.spec.traffic) || "
-    "(has(self.spec.traffic.istio) == has(oldSelf.spec.traffic.istio) && "
-    "(!has(self.spec.traffic.istio) || self.spec.traffic.istio == oldSelf.spec.traffic.istio))))",
-    message="traffic.istio cannot change while a run is on; abort it, or wait until it has ended",
+    f"({' && '.join(SAME_ROUTES)})))",
+    message="the routes in spec.traffic cannot change while a run is on; abort it, or wait until "
+    "it has ended",
     field=".spec.traffic",
 )
 
+
+WORKLOAD_STAYS: Final = Rule(
+    # A Deployment that is no longer named would stay at no pods, and nobody would give it back.
+    cel="!has(oldSelf.status) || !has(oldSelf.status.workload) || "
+    "(has(self.spec.workloadRef) && "
+    "self.spec.workloadRef.name == oldSelf.status.workload.name)",
+    message="the Deployment of workloadRef is taken over and must stay named; delete the Rollout, "
+    "which gives it back",
+    field=".spec",
+)
 
 KINDS: Final = (
     Kind(
@@ -82,7 +112,7 @@ KINDS: Final = (
         scale=True,
         # kstatus (Flux, kubectl) takes an object without it for ready before it was ever seen.
         status_default={"observedGeneration": -1},
-        rules=(ROUTES_STAY,),
+        rules=(ROUTES_STAY, WORKLOAD_STAYS),
     ),
     Kind(
         name="RolloutRun",

@@ -21,6 +21,8 @@ class Meta:
     generation: int
     deleting: bool
     created_at: datetime | None
+    deleted_at: datetime | None = None
+    finalizers: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Meta":
@@ -38,6 +40,8 @@ class Meta:
             generation=generation if type(generation) is int else 0,
             deleting=bool(found.get("deletionTimestamp")),
             created_at=_moment(_text(found, "creationTimestamp")),
+            deleted_at=_moment(_text(found, "deletionTimestamp")),
+            finalizers=tuple(str(name) for name in found.get("finalizers") or ()),
         )
 
 

@@ -10,6 +10,8 @@ from tidegate.api.checks import Gate, Guard
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, ObjectName, Percent
 
 HeaderText = Annotated[str, Field(max_length=limits.MAX_HEADER_CHARS)]
+MatchText = Annotated[str, Field(min_length=1, max_length=limits.MAX_HEADER_CHARS)]
+"""Not empty: Istio reads an empty one as "whatever the value is"."""
 
 
 class StringMatch(ApiModel):
@@ -23,9 +25,9 @@ class StringMatch(ApiModel):
         ),
     )
 
-    exact: HeaderText | None = Field(None, description="The whole value.")
-    prefix: HeaderText | None = Field(None, description="What the value starts with.")
-    regex: HeaderText | None = Field(None, description="RE2 expression for the whole value.")
+    exact: MatchText | None = Field(None, description="The whole value.")
+    prefix: MatchText | None = Field(None, description="What the value starts with.")
+    regex: MatchText | None = Field(None, description="RE2 expression for the whole value.")
 
 
 class HttpMatch(ApiModel):
@@ -34,7 +36,8 @@ class HttpMatch(ApiModel):
     headers: dict[str, StringMatch] = Field(
         min_length=1,
         max_length=limits.MAX_HEADERS,
-        description="Headers that all must match, by lower-case header name.",
+        description="Headers that all must match, by lower-case header name; a cookie is matched "
+        "in the header cookie by regex.",
     )
 
 
@@ -80,6 +83,22 @@ class Hook(ApiModel):
 class Phase(ApiModel):
     """One desired picture: traffic, capacity, how long, and what must be true to go on."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.deadline) || !has(self.hold) || "
+            "duration(self.deadline) > duration(self.hold)",
+            message="deadline must be longer than hold, or the phase could never pass in time",
+            holds=lambda phase: phase.deadline_s is None or phase.deadline_s > phase.hold_s,
+            field=".deadline",
+        ),
+        Rule(
+            cel="!has(self.onTimeout) || has(self.deadline)",
+            message="onTimeout says what happens after the deadline: set deadline, too",
+            holds=lambda phase: phase.on_timeout is None or phase.deadline_s is not None,
+            field=".onTimeout",
+        ),
+    )
+
     name: DnsLabel = Field(description="Name of the phase, unique in the Rollout.")
     weight: Percent = Field(description="Share of requests the canary gets, in percent.")
     replicas: IntOrPercent | None = Field(
@@ -89,6 +108,16 @@ class Phase(ApiModel):
     )
     hold_s: DurationS = Field(
         0.0, description="Time the phase lasts at least, once traffic is there (default 0s)."
+    )
+    deadline_s: DurationS | None = Field(
+        None,
+        description="Time the phase may take from its start or from the last resume until it "
+        "passes; left out, any.",
+    )
+    on_timeout: Literal["hold", "revert", "pause"] | None = Field(
+        None,
+        description="What happens after the deadline: hold (say so, and go on once it passes), "
+        "revert or pause; left out, hold.",
     )
     gates: tuple[Gate, ...] = Field(
         (),

@@ -2,20 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Guard, Metric
+from tidegate.api.constants import FINALIZER
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem, SpecError
-from tidegate.api.scalars import DurationS, LabelKey, LabelValue, ObjectName
+from tidegate.api.scalars import DurationS, LabelKey, LabelValue, ObjectName, PercentText
 from tidegate.api.traffic import Traffic
 from tidegate.api.wire import as_object, read_strictly
 
+HEADROOM_PERCENT: Final = 10
+"""What stable keeps above its share with `mode: shift`, where `headroom` says nothing."""
 Replicas = Annotated[int, Field(ge=0, le=limits.MAX_REPLICAS)]
 
 
@@ -68,15 +72,23 @@ class LabelSelector(ApiModel):
 
 
 class WorkloadRef(ApiModel):
-    """A workload of this namespace whose pod template is used."""
+    """A Deployment of this namespace that is taken over, and whose pod template is used."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.apiVersion == 'apps/v1' && self.kind == 'Deployment'",
+            message="only a Deployment of apps/v1 can be taken over; for others use template",
+            holds=lambda ref: (ref.api_version, ref.kind) == ("apps/v1", "Deployment"),
+        ),
+    )
 
     api_version: str = Field(
-        min_length=1, max_length=limits.MAX_NAME_CHARS, description="API version, such as apps/v1."
+        min_length=1, max_length=limits.MAX_NAME_CHARS, description="API version: apps/v1."
     )
     kind: str = Field(
-        min_length=1, max_length=limits.MAX_LABEL_CHARS, description="Kind, such as Deployment."
+        min_length=1, max_length=limits.MAX_LABEL_CHARS, description="Kind: Deployment."
     )
-    name: ObjectName = Field(description="Name of the workload in the Rollout's namespace.")
+    name: ObjectName = Field(description="Name of the Deployment in the Rollout's namespace.")
 
 
 class Drain(ApiModel):
@@ -101,10 +113,51 @@ class Drain(ApiModel):
     )
 
 
+class Capacity(ApiModel):
+    """How many pods the stable revision keeps while a release is on."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.headroom) || self.mode == 'shift'",
+            message="headroom is only for mode shift; with surge stable keeps all its pods",
+            holds=lambda capacity: capacity.headroom is None or capacity.mode == "shift",
+            field=".headroom",
+        ),
+    )
+
+    mode: Literal["surge", "shift"] = Field(
+        "surge",
+        description="surge: stable keeps all its pods; shift: it keeps what its share of the "
+        "traffic needs (default surge).",
+    )
+    headroom: PercentText | None = Field(
+        None,
+        description="With shift: pods stable keeps above what its share needs, in percent of "
+        "those; left out, 10%.",
+    )
+
+    @property
+    def headroom_percent(self) -> int:
+        """The headroom as a number, in percent."""
+        return int(self.headroom.rstrip("%")) if self.headroom else HEADROOM_PERCENT
+
+
 class Bake(ApiModel):
     """Watching after promotion, with the old pods kept warm."""
 
     duration_s: DurationS = Field(description="Time guards stay on and old pods stay, such as 1h.")
+
+
+class FastTrack(ApiModel):
+    """Which revisions need no phases, because they were stable not long ago."""
+
+    revisions: int = Field(
+        0,
+        ge=0,
+        le=limits.MAX_PROVEN,
+        description="Number of proven revisions before stable, newest first, that are released "
+        "without phases; guards stay on (default 0: none).",
+    )
 
 
 class Blind(ApiModel):
@@ -118,6 +171,10 @@ class Blind(ApiModel):
     )
 
 
+def _matches(spec: "RolloutSpec") -> bool:
+    return any(phase.match for phase in spec.phases)
+
+
 class RolloutSpec(ApiModel):
     """What the user wants: pods, routes, metrics, and the phases of a release."""
 
@@ -126,6 +183,78 @@ class RolloutSpec(ApiModel):
             cel="has(self.template) != has(self.workloadRef)",
             message="set exactly one of template and workloadRef",
             holds=lambda spec: (spec.template is None) != (spec.workload_ref is None),
+        ),
+        Rule(
+            cel="!has(self.traffic) || !has(self.traffic.service) || !has(self.phases) || "
+            "self.phases.all(p, p.weight == 0 || p.weight == 100)",
+            message="without a mesh a Service sends all requests one way: weights are 0 or 100",
+            holds=lambda spec: (
+                spec.traffic is None
+                or spec.traffic.service is None
+                or all(phase.weight in (0, 100) for phase in spec.phases)
+            ),
+            field=".phases",
+        ),
+        Rule(
+            cel="!has(self.capacity) || self.capacity.mode != 'shift' || !has(self.traffic) || "
+            "!has(self.traffic.service)",
+            message="a plain Service sends all requests one way, so stable keeps all its pods: "
+            "leave mode out or use surge",
+            holds=lambda spec: (
+                spec.capacity.mode != "shift"
+                or spec.traffic is None
+                or spec.traffic.service is None
+            ),
+            field=".capacity.mode",
+        ),
+        Rule(
+            cel="!has(self.antiAffinity) || self.antiAffinity != 'required' || "
+            "!has(self.capacity) || self.capacity.mode != 'shift'",
+            message="with capacity.mode shift stable needs its pods back while the canary's are "
+            "still on their nodes: use preferred",
+            holds=lambda spec: spec.anti_affinity != "required" or spec.capacity.mode != "shift",
+            field=".antiAffinity",
+        ),
+        Rule(
+            cel="!has(self.traffic) || !has(self.traffic.service) || !has(self.phases) || "
+            "self.phases.all(p, !has(p.match) || p.match.size() == 0)",
+            message="a plain Service sees no headers; leave match out",
+            holds=lambda spec: (
+                spec.traffic is None or spec.traffic.service is None or not _matches(spec)
+            ),
+            field=".phases",
+        ),
+        Rule(
+            cel="!has(self.traffic) || !has(self.traffic.istio) || !has(self.phases) || "
+            "self.phases.all(p, !has(p.match) || p.match.size() == 0) || "
+            "!has(self.traffic.istio.virtualServices) || "
+            "self.traffic.istio.virtualServices.exists(v, has(v.routes) && v.routes.size() > 0 || "
+            "(!has(v.tlsRoutes) || v.tlsRoutes.size() == 0) && "
+            "(!has(v.tcpRoutes) || v.tcpRoutes.size() == 0))",
+            message="TLS and TCP routes have no headers; name an HTTP route too, or leave match "
+            "out",
+            holds=lambda spec: (
+                spec.traffic is None
+                or spec.traffic.istio is None
+                or not _matches(spec)
+                or not spec.traffic.istio.virtual_services
+                or any(
+                    ref.routes or not (ref.tls_routes or ref.tcp_routes)
+                    for ref in spec.traffic.istio.virtual_services
+                )
+            ),
+            field=".phases",
+        ),
+        Rule(
+            cel="!has(self.workloadRef) || !has(self.traffic) || "
+            "(!has(self.traffic.istio) || !has(self.traffic.istio.managed)) && "
+            "(!has(self.traffic.gatewayApi) || !has(self.traffic.gatewayApi.managed))",
+            message="a managed route goes with the Rollout, while the Deployment that is given "
+            "back still serves; name routes of your own",
+            holds=lambda spec: (
+                spec.workload_ref is None or spec.traffic is None or not spec.traffic.managed
+            ),
+            field=".traffic",
         ),
         # `validation.problems` says the same with the name that is wrong and those there are.
         Rule(
@@ -168,7 +297,9 @@ class RolloutSpec(ApiModel):
         json_schema_extra={"x-kubernetes-preserve-unknown-fields": True},
     )
     workload_ref: WorkloadRef | None = Field(
-        None, description="Workload to take the pod template from, instead of template."
+        None,
+        description="Deployment to take over, instead of template: its pod template is released, "
+        "its own pods go once ours serve, and a deletion of the Rollout gives it back.",
     )
     progress_deadline_s: DurationS = Field(
         600.0, description="Time in which new pods must become ready (default 10m)."
@@ -188,6 +319,15 @@ class RolloutSpec(ApiModel):
         "(default enforce).",
     )
     traffic: Traffic | None = Field(None, description="How requests are routed to the revisions.")
+    capacity: Capacity = Field(
+        default_factory=lambda: Capacity(),  # noqa: PLW0108 — mypy wants the call, not the class
+        description="How many pods stable keeps while a release is on (default all).",
+    )
+    anti_affinity: Literal["preferred", "required"] | None = Field(
+        None,
+        description="Whether pods of two revisions prefer, or are required, to run on different "
+        "nodes; for ReplicaSets made from then on.",
+    )
     drain: Drain = Field(
         default_factory=lambda: Drain(),  # noqa: PLW0108 — mypy wants the call, not the class
         description="How long old pods stay once traffic has left them (default at most 10m).",
@@ -211,6 +351,9 @@ class RolloutSpec(ApiModel):
         json_schema_extra=keyed_by("name"),
     )
     bake: Bake | None = Field(None, description="Watching after promotion.")
+    fast_track: FastTrack | None = Field(
+        None, description="Release of revisions that were stable before, without phases."
+    )
     blind: Blind = Field(
         default_factory=lambda: Blind(),  # noqa: PLW0108 — mypy wants the call, not the class
         description="What to do when metrics cannot be read (default hold after 5m).",
@@ -219,7 +362,10 @@ class RolloutSpec(ApiModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """A Rollout as the controller reads it."""
+    """A Rollout as the controller reads it.
+
+    `held` says that our finalizer is on it: the API server keeps it until we let go.
+    """
 
     name: str
     namespace: str
@@ -228,6 +374,8 @@ class Rollout:
     generation: int
     deleting: bool
     spec: RolloutSpec
+    deleted_at: datetime | None = None
+    held: bool = False
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Rollout":
@@ -245,4 +393,6 @@ class Rollout:
             generation=meta.generation,
             deleting=meta.deleting,
             spec=spec,
+            deleted_at=meta.deleted_at,
+            held=FINALIZER in meta.finalizers,
         )

@@ -40,6 +40,9 @@ class RolloutRunSpec(ApiModel):
 class RolloutRunStatus(ApiModel):
     """How the run went."""
 
+    epoch: Count = Field(
+        0, description="Leadership of the operator that wrote this; 0 where no Lease is used."
+    )
     outcome: Literal["Running", "Promoted", "Reverted", "Superseded"] = Field(
         "Running", description="Running, Promoted, Reverted or Superseded."
     )

@@ -27,11 +27,16 @@ DURATION_PATTERN: Final = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 PERCENT_PATTERN: Final = r"^(100|[0-9]{1,2})%$"
 DNS_LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 OBJECT_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+HOST_PATTERN: Final = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$"
+GATEWAY_PATTERN: Final = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 METRIC_NAME_PATTERN: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 
 PATTERN_MEANINGS: Final = {
     DNS_LABEL_PATTERN: "lower-case letters, digits and '-', such as canary-10",
     OBJECT_NAME_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.'",
+    HOST_PATTERN: "a host such as shop.example or *.shop.example, in lower case",
+    GATEWAY_PATTERN: "a gateway as name or namespace/name, or mesh",
+    PERCENT_PATTERN: "a percentage from 0% to 100%",
     METRIC_NAME_PATTERN: "letters, digits, '-', '_' and '.', such as error-rate",
 }
 """What a pattern means, for people."""
@@ -190,12 +195,20 @@ IntOrPercent = Annotated[
 """A count of pods, or a percentage such as "40%"."""
 
 
+PercentText = Annotated[
+    str, Field(pattern=PERCENT_PATTERN, min_length=1, max_length=limits.MAX_PERCENT_CHARS)
+]
+"""A percentage from "0%" to "100%"."""
+
+
 def _named(pattern: str, max_chars: int) -> Any:
     return Field(pattern=pattern, min_length=1, max_length=max_chars)
 
 
 DnsLabel = Annotated[str, _named(DNS_LABEL_PATTERN, limits.MAX_LABEL_CHARS)]
 ObjectName = Annotated[str, _named(OBJECT_NAME_PATTERN, limits.MAX_NAME_CHARS)]
+HostName = Annotated[str, _named(HOST_PATTERN, limits.MAX_NAME_CHARS)]
+GatewayName = Annotated[str, _named(GATEWAY_PATTERN, limits.MAX_GATEWAY_CHARS)]
 MetricName = Annotated[str, _named(METRIC_NAME_PATTERN, limits.MAX_LABEL_CHARS)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=limits.MAX_LABEL_KEY_CHARS)]
 LabelValue = Annotated[str, Field(max_length=limits.MAX_LABEL_CHARS)]

@@ -15,6 +15,7 @@ from tidegate.api.scalars import (
     Detail,
     Measured,
     Message,
+    ObjectName,
     Percent,
     Reason,
     Revision,
@@ -43,11 +44,12 @@ class State(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a run stands: pods are made, a phase is on, or the run is being promoted."""
+    """Where a run stands: pods are made, a phase is on, it is being promoted, or it bakes."""
 
     PREPARING = "Preparing"
     PHASE = "Phase"
     PROMOTING = "Promoting"
+    BAKING = "Baking"
 
 
 class Verdict(StrEnum):
@@ -71,6 +73,9 @@ class PhaseStatus(ApiModel):
     started_at: Timestamp | None = Field(
         None, description="When its hold began to count (pods ready, traffic there), in UTC."
     )
+    timed_out_at: Timestamp | None = Field(
+        None, description="When its deadline was found to be over, in UTC; none while it is not."
+    )
 
 
 class RunStatus(ApiModel):
@@ -87,12 +92,22 @@ class RunStatus(ApiModel):
         validation_alias="to", serialization_alias="to", description="Revision being tried."
     )
     started_at: Timestamp = Field(description="When the run began, in UTC.")
-    stage: Stage = Field(description="Where the run stands: Preparing, Phase or Promoting.")
+    stage: Stage = Field(description="Where the run stands: Preparing, Phase, Promoting or Baking.")
     skip_to_end: bool = Field(
         default=False, description="Whether a person asked to promote without the remaining phases."
     )
     min_replicas: Pods = Field(
-        0, description="Pods the Rollout had when the run began; its size stays at least that."
+        0,
+        description="Pods the Rollout had when the run began, or has had since if those were more; "
+        "its size stays at least that.",
+    )
+    baking_since: Timestamp | None = Field(
+        None, description="When it was promoted and its bake began, in UTC."
+    )
+    undo: Message = Field(
+        "",
+        description="Why the run goes back to a proven revision, without phases and without "
+        "waiting for metrics; empty for a release.",
     )
     history: tuple[RunEntry, ...] = Field(
         (),
@@ -122,6 +137,11 @@ class LastRun(ApiModel):
     message: Message = Field("", description="Why it ended so, in one sentence.")
     started_at: Timestamp = Field(description="When the run began, in UTC.")
     finished_at: Timestamp = Field(description="When the run ended, in UTC.")
+    kept_replicas: Pods | None = Field(
+        None,
+        description="Pods kept for a minute after it, for the size was lowered while it was on; "
+        "none when it was not.",
+    )
     history: tuple[RunEntry, ...] = Field(
         (),
         max_length=limits.MAX_HISTORY,
@@ -151,7 +171,14 @@ class TrafficStatus(ApiModel):
     """What the routes say, and since when."""
 
     weight: Percent = Field(description="Share of requests routed to the canary, in percent.")
-    weight_since: Timestamp = Field(description="Since when the weight is so, in UTC.")
+    match: Detail = Field(
+        "", description="Headers whose requests all go to the canary, whatever the weight."
+    )
+    weight_since: Timestamp | None = Field(
+        None,
+        description="Since when all routes give that weight, and match these headers, in UTC; "
+        "none while they differ.",
+    )
     stable: Revision | None = Field(
         None, description="Revision that the stable subset or Service selects."
     )
@@ -168,6 +195,16 @@ class TrafficStatus(ApiModel):
         default=False,
         description="Whether the share seen in telemetry is the share that was asked for.",
     )
+    missing: bool = Field(
+        default=False,
+        description="Whether a route that Tidegate made is not there; all times count anew then.",
+    )
+    drifts: tuple[Timestamp, ...] = Field(
+        (),
+        max_length=limits.MAX_DRIFTS,
+        description="When weights that somebody else had changed were found, in UTC, oldest first.",
+        json_schema_extra=ATOMIC,
+    )
 
 
 class PauseStatus(ApiModel):
@@ -183,6 +220,46 @@ class Draining(ApiModel):
 
     revision: Revision = Field(description="Revision being drained.")
     since: Timestamp = Field(description="When traffic was routed away from it, in UTC.")
+
+
+class WorkloadStage(StrEnum):
+    """Where the takeover of a Deployment stands, from its first pod to its way back."""
+
+    TAKING_OVER = "TakingOver"
+    TAKEN_OVER = "TakenOver"
+    GIVING_BACK = "GivingBack"
+    GIVEN_BACK = "GivenBack"
+
+
+class WorkloadDrift(StrEnum):
+    """What became of pods that a Deployment got again after it was taken over."""
+
+    PUTTING_BACK = "PuttingBack"
+    PUT_BACK = "PutBack"
+    LEFT_ALONE = "LeftAlone"
+
+
+class WorkloadStatus(ApiModel):
+    """The Deployment that was taken over."""
+
+    name: ObjectName = Field(description="Name of the Deployment.")
+    stage: WorkloadStage = Field(
+        description="TakingOver, TakenOver, GivingBack (it gets its pods again) or GivenBack (it "
+        "serves; the Rollout's pods go)."
+    )
+    replicas: Pods = Field(
+        description="Pods it had when it was taken over; while it is given back, pods it gets."
+    )
+    emptied_at: Timestamp | None = Field(
+        None,
+        description="Since when the Rollout has no pods left while the Deployment is given back, "
+        "in UTC.",
+    )
+    drift: WorkloadDrift | None = Field(
+        None,
+        description="PuttingBack or PutBack once somebody else gave it pods again; LeftAlone when "
+        "that happened once more.",
+    )
 
 
 class LastAction(ApiModel):
@@ -213,6 +290,9 @@ class RolloutStatus(ApiModel):
     observed_generation: Generation = Field(
         -1, description="metadata.generation the status speaks of; -1 means not seen yet."
     )
+    epoch: Count = Field(
+        0, description="Leadership of the operator that wrote this; 0 where no Lease is used."
+    )
     state: State = Field(
         State.INITIALIZING,
         description="What the Rollout is doing, in one word, such as Healthy or Progressing.",
@@ -241,6 +321,13 @@ class RolloutStatus(ApiModel):
     reverted_revision: Revision | None = Field(
         None, description="Revision that was reverted and is not tried again by itself."
     )
+    proven_revisions: tuple[Revision, ...] = Field(
+        (),
+        max_length=limits.MAX_PROVEN,
+        description="Revisions that were stable before the present one and were not sent back, "
+        "newest first.",
+        json_schema_extra=ATOMIC,
+    )
     checks: tuple[CheckStatus, ...] = Field(
         (),
         max_length=limits.MAX_CHECKS,
@@ -255,6 +342,16 @@ class RolloutStatus(ApiModel):
     waiting_since: Timestamp | None = Field(
         None, description="Since when canary pods have not been ready, in UTC."
     )
+    canary_ready_since: Timestamp | None = Field(
+        None,
+        description="Since when the new revision of this run has had a ready pod, in UTC: proxies "
+        "get traffic.settle to know it before they send to it.",
+    )
+    deadline_since: Timestamp | None = Field(
+        None,
+        description="Since when the phase's deadline counts, in UTC: its start or the last resume; "
+        "none while it is paused or has no deadline.",
+    )
     blind_since: Timestamp | None = Field(
         None, description="Since when metrics cannot be read, in UTC."
     )
@@ -263,6 +360,9 @@ class RolloutStatus(ApiModel):
         max_length=limits.MAX_DRAINING,
         description="Old revisions whose pods are kept until idle.",
         json_schema_extra=keyed_by("revision"),
+    )
+    workload: WorkloadStatus | None = Field(
+        None, description="The Deployment that was taken over, and how far that is."
     )
     last_action: LastAction | None = Field(
         None, description="The last RolloutAction that was handled."

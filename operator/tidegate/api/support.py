@@ -20,24 +20,7 @@ def _observes(value: object) -> bool:
 
 
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
-    "spec.workloadRef": (_is_set, "workloadRef is not built yet; leave it out and use template"),
     "spec.mode": (_observes, "observe is not built yet; leave mode out or use enforce"),
-    "spec.traffic.service": (
-        _is_set,
-        "traffic through a plain Service is not built yet; leave it out and use istio",
-    ),
-    "spec.traffic.gatewayApi": (
-        _is_set,
-        "Gateway API traffic is not built yet; leave it out and use istio",
-    ),
-    "spec.traffic.istio.virtualServices[].tlsRoutes": (
-        _is_set,
-        "weighting TLS routes is not built yet; leave tlsRoutes out and name HTTP routes",
-    ),
-    "spec.traffic.istio.virtualServices[].tcpRoutes": (
-        _is_set,
-        "weighting TCP routes is not built yet; leave tcpRoutes out and name HTTP routes",
-    ),
     "spec.guards[].compare": (
         _is_set,
         "comparing revisions is not built yet; leave compare out and use min or max",
@@ -51,19 +34,11 @@ NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_set,
         "guards of one phase are not built yet; leave them out and use spec.guards",
     ),
-    "spec.phases[].match": (
-        _is_set,
-        "sending requests by header is not built yet; leave match out and use weight",
-    ),
     "spec.phases[].approval": (
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",
     ),
     "spec.phases[].hooks": (_is_set, "hooks are not built yet; leave them out"),
-    "spec.bake": (
-        _is_set,
-        "baking is not built yet; leave bake out or hold the last phase for longer",
-    ),
 }
 """Path without indices: whether a value asks for the feature, and what to say then."""
 

@@ -6,11 +6,14 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, Rule, keyed_by
+from tidegate.api.managed import MANAGED_ROUTE, ManagedHttpRoute, ManagedVirtualService
 from tidegate.api.scalars import DnsLabel, DurationS, ObjectName
+
+SEVERAL = 2
 
 
 class TlsRoute(ApiModel):
-    """Which TLS routes of a VirtualService to weight."""
+    """Which TLS routes of a VirtualService to weight: those with such a match."""
 
     port: int | None = Field(
         None, ge=1, le=limits.MAX_PORT, description="Port that the route's match names."
@@ -22,35 +25,67 @@ class TlsRoute(ApiModel):
         json_schema_extra=SET,
     )
 
+    @property
+    def any(self) -> bool:
+        """Whether it names nothing, and so means the only TLS route."""
+        return self.port is None and not self.sni_hosts
+
 
 class TcpRoute(ApiModel):
-    """Which TCP routes of a VirtualService to weight."""
+    """Which TCP routes of a VirtualService to weight: those with such a match."""
 
     port: int | None = Field(
         None, ge=1, le=limits.MAX_PORT, description="Port that the route's match names."
     )
 
+    @property
+    def any(self) -> bool:
+        """Whether it names nothing, and so means the only TCP route."""
+        return self.port is None
+
 
 class VirtualServiceRef(ApiModel):
     """A VirtualService of this namespace whose weights Tidegate writes."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="!has(self.tlsRoutes) || self.tlsRoutes.size() < 2 || "
+            "self.tlsRoutes.all(r, has(r.port) || has(r.sniHosts) && r.sniHosts.size() > 0)",
+            message="each of several tlsRoutes must name a port or sniHosts",
+            holds=lambda ref: (
+                len(ref.tls_routes) < SEVERAL or not any(r.any for r in ref.tls_routes)
+            ),
+            field=".tlsRoutes",
+        ),
+        Rule(
+            cel="!has(self.tcpRoutes) || self.tcpRoutes.size() < 2 || "
+            "self.tcpRoutes.all(r, has(r.port))",
+            message="each of several tcpRoutes must name a port",
+            holds=lambda ref: (
+                len(ref.tcp_routes) < SEVERAL or not any(r.any for r in ref.tcp_routes)
+            ),
+            field=".tcpRoutes",
+        ),
+    )
 
     name: ObjectName = Field(description="Name of the VirtualService in the Rollout's namespace.")
     routes: tuple[ObjectName, ...] = Field(
         (),
         max_length=limits.MAX_ROUTES,
-        description="Names of the HTTP routes to weight; may be left out when there is only one.",
+        description="Names of the HTTP routes to weight; when no route of any kind is named, the "
+        "VirtualService must have only one.",
         json_schema_extra=SET,
     )
     tls_routes: tuple[TlsRoute, ...] = Field(
         (),
         max_length=limits.MAX_ROUTES,
-        description="TLS routes to weight, by port and SNI hosts.",
+        description="TLS routes to weight, by port and SNI hosts; {} is the only one.",
         json_schema_extra=ATOMIC,
     )
     tcp_routes: tuple[TcpRoute, ...] = Field(
         (),
         max_length=limits.MAX_ROUTES,
-        description="TCP routes to weight, by port.",
+        description="TCP routes to weight, by port; {} is the only one.",
         json_schema_extra=ATOMIC,
     )
 
@@ -97,14 +132,52 @@ class IstioTraffic(ApiModel):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.destinationRule) != has(self.services)",
+            cel="has(self.managed) != (has(self.virtualServices) && "
+            "self.virtualServices.size() > 0)",
+            message="set exactly one of virtualServices (your own) and managed (made for you)",
+            holds=lambda istio: (istio.managed is None) == bool(istio.virtual_services),
+        ),
+        Rule(
+            cel="has(self.managed) || has(self.destinationRule) != has(self.services)",
             message="set exactly one of destinationRule (two subsets) and services (two hosts)",
-            holds=lambda istio: (istio.destination_rule is None) != (istio.services is None),
+            holds=lambda istio: (
+                istio.managed is not None
+                or (istio.destination_rule is None) != (istio.services is None)
+            ),
+        ),
+        Rule(
+            cel="!has(self.managed) || !has(self.destinationRule)",
+            message="managed makes a DestinationRule, too; leave destinationRule out, or name "
+            "your virtualServices",
+            holds=lambda istio: istio.managed is None or istio.destination_rule is None,
+            field=".destinationRule",
+        ),
+        Rule(
+            cel="!has(self.managed) || !has(self.services) || !has(self.managed.service)",
+            message="managed.service is one Service for both revisions; leave it or services out",
+            holds=lambda istio: (
+                istio.managed is None or istio.services is None or istio.managed.service is None
+            ),
+            field=".managed",
+        ),
+        Rule(
+            cel="!has(self.managed) || !has(self.services) || "
+            "has(self.managed.hosts) && self.managed.hosts.size() > 0",
+            message="with two Services there is no one host to derive; name managed.hosts",
+            holds=lambda istio: (
+                istio.managed is None or istio.services is None or bool(istio.managed.hosts)
+            ),
+            field=".managed",
         ),
     )
 
+    managed: ManagedVirtualService | None = Field(
+        None,
+        description="A VirtualService and, without services, a DestinationRule that Tidegate "
+        "makes; both have the Rollout's name and go with it.",
+    )
     virtual_services: tuple[VirtualServiceRef, ...] = Field(
-        min_length=1,
+        (),
         max_length=limits.MAX_VIRTUAL_SERVICES,
         description="VirtualServices whose weights follow the phases.",
         json_schema_extra=keyed_by("name"),
@@ -115,6 +188,18 @@ class IstioTraffic(ApiModel):
     services: ServicePair | None = Field(
         None, description="Two Services, one for each revision (host level)."
     )
+
+    def routes_of(self, rollout: str) -> tuple[VirtualServiceRef, ...]:
+        """The VirtualServices that are moved, the one that is made for the Rollout included."""
+        if self.managed is None:
+            return self.virtual_services
+        return (VirtualServiceRef(name=rollout, routes=(MANAGED_ROUTE,)),)
+
+    def rule_of(self, rollout: str) -> DestinationRuleRef | None:
+        """The DestinationRule that has the subsets, also the one that is made."""
+        if self.managed is None or self.services is not None:
+            return self.destination_rule
+        return DestinationRuleRef(name=rollout)
 
 
 class ServiceTraffic(ApiModel):
@@ -130,18 +215,41 @@ class HttpRouteRef(ApiModel):
     """An HTTPRoute of this namespace whose backend weights Tidegate writes."""
 
     name: ObjectName = Field(description="Name of the HTTPRoute in the Rollout's namespace.")
+    rules: tuple[ObjectName, ...] = Field(
+        (),
+        max_length=limits.MAX_HTTP_ROUTE_RULES,
+        description="Names of the rules to weight; left out, the only rule, or each that names "
+        "both Services.",
+        json_schema_extra=SET,
+    )
 
 
 class GatewayApiTraffic(ApiModel):
     """Weights in HTTPRoutes of the Gateway API, towards two Services."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.managed) != (has(self.httpRoutes) && self.httpRoutes.size() > 0)",
+            message="set exactly one of httpRoutes (your own) and managed (made for you)",
+            holds=lambda gateway: (gateway.managed is None) == bool(gateway.http_routes),
+        ),
+    )
+
+    managed: ManagedHttpRoute | None = Field(
+        None,
+        description="An HTTPRoute that Tidegate makes; it has the Rollout's name and goes with it.",
+    )
     http_routes: tuple[HttpRouteRef, ...] = Field(
-        min_length=1,
+        (),
         max_length=limits.MAX_HTTP_ROUTES,
         description="HTTPRoutes whose backend weights follow the phases.",
         json_schema_extra=keyed_by("name"),
     )
     services: ServicePair = Field(description="The two Services that the routes send to.")
+
+    def routes_of(self, rollout: str) -> tuple[HttpRouteRef, ...]:
+        """The HTTPRoutes that are moved, the one that is made for the Rollout included."""
+        return self.http_routes if self.managed is None else (HttpRouteRef(name=rollout),)
 
 
 class Traffic(ApiModel):
@@ -164,3 +272,9 @@ class Traffic(ApiModel):
         5.0,
         description="Time proxies get to take up a route before it is relied on (default 5s).",
     )
+
+    @property
+    def managed(self) -> bool:
+        """Whether Tidegate makes the routes."""
+        routers = (self.istio, self.gateway_api)
+        return any(router is not None and router.managed is not None for router in routers)

@@ -9,7 +9,12 @@ from typing import Any
 
 from tidegate.api.base import ApiModel
 from tidegate.api.checks import Bound
-from tidegate.api.constants import LATENCY_TEMPLATES, METRIC_TEMPLATES
+from tidegate.api.constants import (
+    DESTINATION_TEMPLATES,
+    LATENCY_TEMPLATES,
+    METRIC_TEMPLATES,
+)
+from tidegate.api.header_checks import header_problems
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import LabelRequirement, LabelSelector, RolloutSpec
 from tidegate.api.walk import walk
@@ -25,6 +30,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *_undefined_metrics(spec),
         *_metric_problems(spec),
         *_selector_problems(spec),
+        *header_problems(spec),
     )
 
 
@@ -32,14 +38,14 @@ def _broken_rules(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for place in walk(spec, "spec"):
         if not isinstance(place.value, ApiModel):
             continue
-        for rule in place.value.rules():
+        for rule in place.value.all_rules():
             if rule.holds is not None and not rule.holds(place.value):
                 yield FieldProblem(place.path + rule.field, rule.message)
 
 
 def _missing_parts(spec: RolloutSpec) -> Iterator[FieldProblem]:
     if spec.traffic is None:
-        yield FieldProblem("spec.traffic", "is required: say which istio routes to weight")
+        yield FieldProblem("spec.traffic", "is required: say which routes to weight")
 
 
 def _twice(path: str, names: Sequence[str]) -> Iterator[FieldProblem]:
@@ -59,9 +65,16 @@ def _undefined_metrics(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 
 def _metric_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    whole_service = spec.traffic is not None and spec.traffic.service is not None
     for index, metric in enumerate(spec.metrics):
         path = f"spec.metrics[{index}]"
-        if metric.template is not None and metric.template not in METRIC_TEMPLATES:
+        if whole_service and metric.template in DESTINATION_TEMPLATES:
+            yield FieldProblem(
+                f"{path}.template",
+                f"{metric.template} counts by destination, and a plain Service has only one; use "
+                f"{metric.template.replace('envoy', 'istio')}, or a query with {{{{revision}}}}",
+            )
+        elif metric.template is not None and metric.template not in METRIC_TEMPLATES:
             known = ", ".join(sorted(METRIC_TEMPLATES))
             yield FieldProblem(
                 f"{path}.template", f"no template is named {metric.template!r}; there are {known}"
@@ -72,7 +85,7 @@ def _metric_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 
 def _selector_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    if spec.template is not None and not _selects(spec.selector, template_labels(spec.template)):
+    if spec.template is not None and not selects(spec.selector, template_labels(spec.template)):
         yield FieldProblem(
             "spec.template.metadata.labels", "must match spec.selector, or no pod would be found"
         )
@@ -86,7 +99,8 @@ def template_labels(template: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
-def _selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
+def selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
+    """Whether pods with those labels belong to the selector."""
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
         _meets(requirement, labels) for requirement in selector.match_expressions
     )

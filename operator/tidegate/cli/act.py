@@ -1,9 +1,10 @@
-"""`tidegate abort`, `pause`, `resume`, `promote` and `retry`: ask a Rollout, print its answer."""
+"""`tidegate abort`, `pause`, `undo` and the other verbs: ask a Rollout, and print its answer."""
 
 import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -26,6 +27,8 @@ _HELP: Final = {
     Verb.RESUME: "Go on after a pause.",
     Verb.PROMOTE: "Go to the end without the remaining phases; guards stay on.",
     Verb.RETRY: "Try the revision again that was sent back.",
+    Verb.SKIP: "End the phase that is on without its hold and gates; guards stay on.",
+    Verb.UNDO: "Go back to the revision that was stable before; in a bake, at once.",
 }
 _EXIT: Final = """
 
@@ -41,6 +44,9 @@ Why = Annotated[str, typer.Option("--reason", help="Why, in one sentence; kept i
 Revision = Annotated[
     str | None, typer.Option("--revision", help="Act only if this revision is the one being tried.")
 ]
+To = Annotated[
+    str | None, typer.Option("--to", help="Later phase to go to; left out, the next one.")
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait up to 30 s for the answer.")]
 Format = Annotated[AnswerOutput, typer.Option("--output", "-o", help="How to print the answer.")]
 
@@ -48,7 +54,8 @@ Format = Annotated[AnswerOutput, typer.Option("--output", "-o", help="How to pri
 def add_verbs(app: typer.Typer) -> None:
     """Give the app one command for each verb."""
     for verb, text in _HELP.items():
-        app.command(verb.value, help=text + _EXIT, short_help=text)(_command(verb))
+        command = _skip if verb is Verb.SKIP else _command(verb)
+        app.command(verb.value, help=text + _EXIT, short_help=text)(command)
 
 
 def _command(verb: Verb) -> Callable[..., None]:
@@ -63,22 +70,46 @@ def _command(verb: Verb) -> Callable[..., None]:
         kubeconfig: Kubeconfig = None,
         context: Context = None,
     ) -> None:
-        if len(reason) > MAX_ACTION_REASON_CHARS:
-            raise errors.UsageError(
-                f"--reason must have at most {MAX_ACTION_REASON_CHARS} characters"
-            )
-        # The Kubernetes client takes longer to load than the rest of a command.
-        from tidegate.cli.kube import Place, connect  # noqa: PLC0415 — loaded only by who needs it
-
         asked = {"rollout": name, "verb": verb.value, "reason": reason, "revision": revision}
-        spec = {key: value for key, value in asked.items() if value}
-        with connect(Place(kubeconfig, context, namespace)) as cluster:
-            action = _ask(cluster, spec)
-            if wait:
-                action = _answered(cluster, action)
-        raise typer.Exit(_report(action, output))
+        answered = _act(asked, (kubeconfig, context, namespace), wait=wait)
+        raise typer.Exit(_report(answered, output))
 
     return command
+
+
+def _skip(
+    name: Name,
+    *,
+    to: To = None,
+    namespace: Namespace = None,
+    reason: Why = "",
+    revision: Revision = None,
+    wait: Wait = True,
+    output: Format = AnswerOutput.TEXT,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    asked = {"rollout": name, "verb": Verb.SKIP.value, "reason": reason, "revision": revision}
+    answered = _act(asked | {"phase": to}, (kubeconfig, context, namespace), wait=wait)
+    raise typer.Exit(_report(answered, output))
+
+
+def _act(
+    asked: Mapping[str, str | None],
+    place: tuple[Path | None, str | None, str | None],
+    *,
+    wait: bool,
+) -> dict[str, Any]:
+    """Ask, and wait for the answer if that is wanted; `place` is kubeconfig, context, namespace."""
+    if len(asked["reason"] or "") > MAX_ACTION_REASON_CHARS:
+        raise errors.UsageError(f"--reason must have at most {MAX_ACTION_REASON_CHARS} characters")
+    # The Kubernetes client takes longer to load than the rest of a command.
+    from tidegate.cli.kube import Place, connect  # noqa: PLC0415 — loaded only by who needs it
+
+    spec = {key: value for key, value in asked.items() if value}
+    with connect(Place(*place)) as cluster:
+        action = _ask(cluster, spec)
+        return _answered(cluster, action) if wait else action
 
 
 def _ask(cluster: "Cluster", spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeAlias
 
@@ -46,10 +47,10 @@ class Alarms:
         while True:
             wait_s = self._ring_due()
             self._changed.clear()
-            try:
-                await asyncio.wait_for(self._changed.wait(), wait_s)
-            except TimeoutError:
-                continue
+            # Not wait_for: in Python 3.11 it may swallow a cancel, and then nobody hands over.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
 
     def _ring_due(self) -> float:
         """Ring all that is due; seconds until the next one."""

@@ -113,8 +113,8 @@ class Asker:
 
 
 def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:
-    """The question that a guard or gate asks about the canary, or None for an unknown metric."""
+    """The question that a guard or gate asks of the run, or None for an unknown metric."""
     metric = next((metric for metric in metrics if metric.name == bound.metric), None)
     if metric is None:
         return None
-    return Question(metric, arms.canary, samples=bound.min_samples is not None)
+    return Question(metric, arms.measured or arms.canary, samples=bound.min_samples is not None)

@@ -1,4 +1,4 @@
-"""kopf's part: start, stop, watch our two kinds, answer the probe. Handlers only pass keys on.
+"""kopf's part: start, stop, watch our two kinds. Handlers only pass keys on.
 
 Its change handlers, timers, daemons, finalizers and annotations stay unused: they act on edges
 and keep state on objects, and this operator acts on levels and keeps its state in `.status`.
@@ -11,7 +11,7 @@ from typing import Any
 import kopf
 
 from tidegate.adapters.kubernetes.resources import ROLLOUT_ACTIONS, ROLLOUTS
-from tidegate.controller.operator import Operator
+from tidegate.controller.operator import Operator, StartError
 
 REQUEST_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 3.0
@@ -45,10 +45,14 @@ def registry_for(operator: Operator) -> kopf.OperatorRegistry:
         # knows every way to log in that a kubeconfig may ask for.
         return kopf.login_with_service_account(**kwargs) or kopf.login_via_client(**kwargs)
 
-    @kopf.on.startup(registry=registry)
+    # Tried once: what a first try began is not undone, so that a second needs a new process.
+    @kopf.on.startup(registry=registry, errors=kopf.ErrorsMode.PERMANENT)
     async def start(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure(settings)
-        await operator.start()
+        try:
+            await operator.start()
+        except StartError as error:
+            raise kopf.PermanentError(str(error)) from error
 
     @kopf.on.cleanup(registry=registry)
     async def stop(**_: Any) -> None:

@@ -2,7 +2,8 @@
 
 The order within a pass is the contract that core relies on. An effect goes first and the status
 after it; a change of intent comes without an effect and is stored before anything acts on it. On
-a conflict everything is read and decided anew, from what is stored.
+a conflict everything is read and decided anew, from what is stored. A leader that takes a Rollout
+over in the middle of something first claims it (`_claim`), and only then decides.
 """
 
 from __future__ import annotations
@@ -17,26 +18,32 @@ from typing import TypeAlias
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.resources import Body, uid_of, version_of
 from tidegate.api.checks import Bound
+from tidegate.api.constants import FINALIZER
 from tidegate.api.meta import Meta
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import RolloutStatus, State
+from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.controller.memory import Memory
 from tidegate.controller.posting import Poster
+from tidegate.controller.progress import PASS_S_MAX, Progress
 from tidegate.controller.queue import KeyQueue, Lane
 from tidegate.controller.recording import Recorder
+from tidegate.controller.statuses import Statuses
 from tidegate.core import reasons
 from tidegate.core.decide import decide
-from tidegate.core.decision import Ask, Decision
+from tidegate.core.decision import Ask, Decision, Effect
+from tidegate.core.leaving import leave_s_max
 from tidegate.core.observation import Observed, Problem, Reading, TrafficReading
+from tidegate.core.resting import in_flight
+from tidegate.core.revert import takes_away
 from tidegate.core.scene import Scene, changed
-from tidegate.core.storing import intent_changed, worth_writing
+from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.ports.clock import Clock
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 from tidegate.ports.metrics import Metrics
-from tidegate.views.conditions import conditions, unreadable
+from tidegate.views.conditions import conditions
 
 Key: TypeAlias = tuple[str, str]
 
@@ -54,6 +61,8 @@ RETRY_AFTER_MAX_S = 60.0
 DOUBLINGS_MAX = 10
 CONFLICTS_MAX = 3
 """Conflicts in a row after which a pass waits: somebody else writes as fast as we do."""
+LEAVE_GRACE = timedelta(seconds=10)
+"""How much longer than core's own limit a deletion may take."""
 PROBLEM_AGAIN = timedelta(seconds=30)
 """How soon a Rollout that waits for somebody to mend something looks again by itself."""
 
@@ -77,14 +86,17 @@ class Loop:
         self._clock = clock
         self._poster = poster
         self._recorder = recorder
+        self._statuses = Statuses(cluster, clock)
         self._traffic_interval = timedelta(seconds=traffic_interval_s)
         self._memories: dict[Key, Memory] = {}
         self._alarms = Alarms(clock, lambda key: self.queue.add(key, Lane.PROGRESS))
         self._asker = Asker(metrics, clock, self._answered)
+        self.progress = Progress()
 
     async def run(self) -> None:
         """Serve until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.progress.beat(), name="heartbeat")
             group.create_task(self._alarms.run(), name="alarms")
             group.create_task(self._asker.run(), name="asker")
             for number in range(WORKERS):
@@ -102,16 +114,29 @@ class Loop:
     async def _work(self, least_urgent: Lane) -> None:
         while True:
             key = await self.queue.take(least_urgent)
+            self.progress.passes[key] = self.progress.now_s()
             try:
-                await self._pass(key)
-            except (ApiUnavailable, ApiRefused, Conflict, Gone) as error:
+                async with asyncio.timeout(PASS_S_MAX):
+                    await self._pass(key)
+            except (ApiUnavailable, ApiRefused, Conflict, Gone, TimeoutError) as error:
                 self._retry_later(key, error)
-            except Exception:
+            except Exception as error:
                 # One poisonous object must not stop the others; the trace is for us to mend it.
                 logger.exception("%s/%s: a pass failed; trying again later", *key)
                 self._retry_later(key, None)
+                await self._say_poisonous(key, error)
             finally:
+                del self.progress.passes[key]
                 self.queue.done(key)
+
+    async def _say_poisonous(self, key: Key, error: Exception) -> None:
+        memory = self._memories.get(key)
+        if memory is None:
+            return
+        try:
+            await self._statuses.say_poisonous(key, memory, error)
+        except Exception:  # whatever it is about that Rollout, its worker has to go on
+            logger.exception("%s/%s: not even that can be said", *key)
 
     def _retry_later(self, key: Key, error: Exception | None) -> None:
         memory = self._memories.get(key)
@@ -119,7 +144,8 @@ class Loop:
             self._alarms.set_no_later(key, self._clock.now() + timedelta(seconds=RETRY_MAX_S))
             return
         if error is not None:
-            logger.warning("%s/%s: %s; trying again", *key, error)
+            said = str(error) or f"no end within {PASS_S_MAX:g} s"
+            logger.warning("%s/%s: %s; trying again", *key, said)
         wait_s = min(RETRY_MAX_S, RETRY_MIN_S * 2 ** min(memory.failures, DOUBLINGS_MAX))
         if isinstance(error, ApiUnavailable) and error.retry_after_s is not None:
             wait_s = max(wait_s, min(error.retry_after_s, RETRY_AFTER_MAX_S))
@@ -136,13 +162,15 @@ class Loop:
                 self.forget(key)
                 await self._cluster.refuse_orphans(key, self._clock.now())
                 return
+            if await self._let_go(key, body):
+                continue
             memory = self._memory(key, body)
             rollout, unread = self._parse(body, memory)
             if rollout is None:
-                await self._refuse(key, body, memory, unread)
+                await self._statuses.say_unreadable(key, body, memory, unread)
                 return
-            if rollout.deleting:
-                return
+            if rollout.deleting and not rollout.held:
+                return  # nothing of it is on its way; the API server is removing it
             try:
                 if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
@@ -155,6 +183,23 @@ class Loop:
                 if conflicts >= CONFLICTS_MAX:
                     raise
         self.queue.add(key, Lane.STATUS)
+
+    async def _let_go(self, key: Key, body: Body) -> bool:
+        """Release a Rollout whose deletion takes too long, whatever else is wrong with it.
+
+        Core does so itself; this is for what never gets there: a spec that nobody can read, or a
+        pass that fails every time.
+        """
+        meta = Meta.parse(body)
+        if meta.deleted_at is None or FINALIZER not in meta.finalizers:
+            return False
+        limit = meta.deleted_at + timedelta(seconds=_leave_s_max(body)) + LEAVE_GRACE
+        if self._clock.now() < limit:
+            self._alarms.set_no_later(key, limit)
+            return False
+        logger.warning("%s/%s: its deletion took too long; it is let go as it is", *key)
+        await self._cluster.release(key)
+        return True
 
     @staticmethod
     def _parse(body: Body, memory: Memory) -> tuple[Rollout | None, str]:
@@ -174,6 +219,8 @@ class Loop:
                 resource_version=meta.resource_version,
                 generation=meta.generation,
                 deleting=meta.deleting,
+                deleted_at=meta.deleted_at,
+                held=FINALIZER in meta.finalizers,
             )
             return stand_in, str(error)
         return memory.parsed, ""
@@ -196,24 +243,46 @@ class Loop:
         """One decision and its one write; whether another should follow at once."""
         observed = await self._observe(rollout, memory, unread)
         now = self._clock.now()
+        if self._unclaimed(rollout, memory, observed, now):
+            try:
+                await self._claim(rollout, memory)
+            except (ApiUnavailable, ApiRefused) as error:
+                await self._meanwhile(key, rollout, memory, observed, error)
+                raise
+            self._recorder.record(rollout, memory.stored)  # the last leader may have died before
+            return True
         decision = decide(rollout, memory.working, observed, now)
         found = conditions(rollout, decision.status, decision.reason, now)
         status = changed(decision.status, conditions=found)
         # Before any write: a write that fails must not keep a guard from being asked.
         wake_at = self._ask(key, rollout, memory, decision, observed)
+        if stored_first(memory.stored, status, decision.effect):
+            await self._statuses.store(rollout, memory, status)
+            self._poster.post(rollout, told_already(decision.notes))
+            return True
         if decision.effect is not None:
+            again_at = memory.not_before(decision.effect)
+            if again_at is not None and now < again_at:
+                memory.working = status
+                self._alarms.set(key, wake_at)
+                self._alarms.set_no_later(key, again_at)
+                return False
             try:
                 await self._cluster.apply(rollout, decision.effect)
             except (ApiUnavailable, ApiRefused) as error:
                 self._alarms.set(key, wake_at)
-                if await self._keep_verdict(rollout, memory, status, error):
+                self._put_off(memory, decision.effect, error)
+                if await self._statuses.store_failed(rollout, memory, status, error):
                     self._poster.post(rollout, decision.notes)
                 raise
         decided = intent_changed(memory.stored, status)
         if decided or (decision.effect is None and worth_writing(memory.stored, status, now)):
-            await self._store(rollout, memory, status)
-        memory.working = status
+            await self._statuses.store(rollout, memory, status)
+        else:
+            memory.working = status
         self._poster.post(rollout, decision.notes)
+        if decided and status.run is None:  # its end, before another run begins in this pass
+            self._recorder.record(rollout, status)
         if decision.effect is not None or decided:
             return True
         self._alarms.set(key, wake_at)
@@ -222,25 +291,44 @@ class Loop:
         self._recorder.record(rollout, status)
         return False
 
-    async def _keep_verdict(
-        self, rollout: Rollout, memory: Memory, status: RolloutStatus, error: Exception
-    ) -> bool:
-        """A write failed: what was decided is stored in any case, and why it is not done yet.
+    def _put_off(self, memory: Memory, effect: Effect, error: Exception) -> None:
+        """A busy API server says when to come again; another effect, such as a revert, may go."""
+        if isinstance(error, ApiUnavailable) and error.retry_after_s is not None:
+            wait_s = min(error.retry_after_s, RETRY_AFTER_MAX_S)
+            memory.put_off = (effect, self._clock.now() + timedelta(seconds=wait_s))
 
-        Whether something was decided, so that its events are due.
+    def _unclaimed(
+        self, rollout: Rollout, memory: Memory, observed: Observed, now: datetime
+    ) -> bool:
+        """Whether an earlier leader may still be writing here."""
+        if memory.stored.epoch == self._cluster.epoch:
+            return False
+        return in_flight(Scene(rollout, memory.stored, observed, now))
+
+    async def _claim(self, rollout: Rollout, memory: Memory) -> None:
+        """Touch all that such a write would be about; the status that says so comes last."""
+        await self._cluster.claim(rollout)
+        await self._statuses.store(rollout, memory, memory.stored)
+        memory.working = memory.stored
+
+    async def _meanwhile(
+        self, key: Key, rollout: Rollout, memory: Memory, observed: Observed, error: Exception
+    ) -> None:
+        """A claim that fails keeps no guard from being asked, and no traffic from going back.
+
+        Taking traffic away is safe without a claim: the write itself gives the route a version
+        that no earlier leader knows. Nothing else is done.
         """
-        decided = intent_changed(memory.stored, status)
-        refused = isinstance(error, ApiRefused)
-        if refused:
-            message = f"the API server refuses a write: {error}"
-            status = changed(status, message=message)
-            now = self._clock.now()
-            found = conditions(rollout, status, reasons.WRITE_REFUSED, now)
-            status = changed(status, conditions=found)
-        if decided or (refused and worth_writing(memory.stored, status, self._clock.now())):
-            await self._store(rollout, memory, status)
-        memory.working = status  # facts are kept, stored or not
-        return decided
+        now = self._clock.now()
+        decision = decide(rollout, memory.working, observed, now)
+        self._alarms.set(key, self._ask(key, rollout, memory, decision, observed))
+        status = memory.working
+        if takes_away(decision.effect, observed):
+            await self._cluster.apply(rollout, decision.effect)
+            found = conditions(rollout, decision.status, decision.reason, now)
+            status = changed(decision.status, conditions=found)
+            self._poster.post(rollout, decision.notes)
+        await self._statuses.store_failed(rollout, memory, status, error, claimed=False)
 
     async def _observe(self, rollout: Rollout, memory: Memory, unread: str) -> Observed:
         seen = await self._cluster.observe(rollout)
@@ -248,36 +336,12 @@ class Loop:
         run = memory.working.run
         spec = rollout.spec
         memory.begin(run.number if run else 0, (spec.metrics, spec.guards, spec.phases))
-        return Observed(
-            target=seen.target,
-            revisions=seen.revisions,
-            routes=seen.routes,
+        return replace(
+            seen,
             problems=unreadable_now + seen.problems,
             traffic=memory.traffic,
             readings=memory.snapshot(),
-            actions=seen.actions,
         )
-
-    async def _store(self, rollout: Rollout, memory: Memory, status: RolloutStatus) -> None:
-        key = (rollout.namespace, rollout.name)
-        memory.version = await self._cluster.write_status(key, memory.version, status)
-        memory.stored = status
-
-    async def _refuse(self, key: Key, body: Body, memory: Memory, error: str) -> None:
-        """A spec that cannot be read moves nothing; the status says which field and why."""
-        generation = int(body["metadata"].get("generation", 0))
-        now = self._clock.now()
-        message = error[:1000]
-        status = changed(
-            memory.working,
-            state=State.INVALID,
-            message=message,
-            observed_generation=generation,
-            conditions=unreadable(memory.working, generation, message, now),
-        )
-        if worth_writing(memory.stored, status, now):
-            memory.version = await self._cluster.write_status(key, memory.version, status)
-            memory.stored = memory.working = status
 
     # ------------------------------------------------------------------ asking
 
@@ -325,3 +389,12 @@ class Loop:
             if memory.epoch == asked.epoch:
                 memory.keep(asked.ask.check_id, answer)
             self.queue.add(asked.key, Lane.BREACH)
+
+
+def _leave_s_max(body: Body) -> float:
+    """Seconds that the deletion of this Rollout may take, also when its spec cannot be read."""
+    try:
+        spec = Rollout.parse(body).spec
+    except SpecError:
+        spec = None
+    return leave_s_max(spec, RolloutStatus.parse(body))

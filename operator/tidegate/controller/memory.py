@@ -9,6 +9,7 @@ from itertools import count
 
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
+from tidegate.core.decision import Effect
 from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.verdicts import READINGS_MAX
 
@@ -37,6 +38,12 @@ class Memory:
     asking: set[str | None] = field(default_factory=set)
     failures: int = 0
     parsed: Rollout | None = None
+    put_off: tuple[Effect, datetime] | None = None
+    """What the API server was too busy for, and when it wants to be asked again."""
+
+    def not_before(self, effect: Effect) -> datetime | None:
+        """When that very effect may be tried again; None if nobody asked to wait with it."""
+        return self.put_off[1] if self.put_off is not None and self.put_off[0] == effect else None
 
     def begin(self, number: int, asked_of: object) -> None:
         """Forget the readings of an earlier run, or of checks that were edited since.

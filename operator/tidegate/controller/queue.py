@@ -7,6 +7,8 @@ from collections import OrderedDict
 from enum import IntEnum
 from typing import TypeAlias
 
+from tidegate.adapters.steady_time import steady_s
+
 Key: TypeAlias = tuple[str, str]
 
 
@@ -25,6 +27,7 @@ class KeyQueue:
     def __init__(self) -> None:
         self._lanes: dict[Lane, OrderedDict[Key, None]] = {lane: OrderedDict() for lane in Lane}
         self._waiting: dict[Key, Lane] = {}
+        self._since_s: dict[Key, float] = {}
         self._running: set[Key] = set()
         self._again: dict[Key, Lane] = {}
         self._waiters: list[tuple[Lane, asyncio.Future[None]]] = []
@@ -32,11 +35,16 @@ class KeyQueue:
     def __len__(self) -> int:
         return len(self._waiting) + len(self._again)
 
+    def oldest_wait_s(self) -> float:
+        """For how long the key that waits longest has been waiting for a worker; 0 if none does."""
+        return steady_s() - min(self._since_s.values()) if self._since_s else 0.0
+
     def add(self, key: Key, lane: Lane) -> None:
         """Ask for a pass; a more urgent wish moves a waiting key to the more urgent lane."""
         if key in self._running:
             self._again[key] = min(lane, self._again.get(key, lane))
             return
+        self._since_s.setdefault(key, steady_s())
         known = self._waiting.get(key)
         if known is not None:
             if known <= lane:
@@ -63,7 +71,7 @@ class KeyQueue:
             for lane, keys in self._lanes.items():
                 if keys and lane <= least_urgent:
                     key, _ = keys.popitem(last=False)
-                    del self._waiting[key]
+                    del self._waiting[key], self._since_s[key]
                     self._running.add(key)
                     return key
             waiter = asyncio.get_running_loop().create_future()

@@ -22,19 +22,34 @@ class Recorder:
 
     def __init__(self, journal: RunJournal) -> None:
         self._journal = journal
-        self._wanted: dict[Key, tuple[Rollout, RolloutStatus]] = {}
+        self._wanted: dict[tuple[Key, int], tuple[Rollout, RolloutStatus]] = {}
+        self._ended: dict[Key, int] = {}
         self._due = asyncio.Event()
 
     def record(self, rollout: Rollout, status: RolloutStatus) -> None:
         """Ask for the current or last run to be written down."""
-        if status.run is None and status.last_run is None:
+        run = status.run or status.last_run
+        if run is None:
             return
-        self._wanted[(rollout.namespace, rollout.name)] = (rollout, status)
+        key = (rollout.namespace, rollout.name)
+        if status.run is not None and status.run.undo and status.last_run is not None:
+            self._end_of_a_bake(key, rollout, status)
+        self._wanted[key, run.number] = (rollout, status)
         self._due.set()
+
+    def _end_of_a_bake(self, key: Key, rollout: Rollout, status: RolloutStatus) -> None:
+        """A bake that is sent back ends in the very status that begins the way back."""
+        run, last = status.run, status.last_run
+        if run is None or last is None or self._ended.get(key) == last.number:
+            return
+        self._ended[key] = last.number
+        self._wanted[key, last.number] = (rollout, status.model_copy(update={"run": None}))
 
     def forget(self, key: Key) -> None:
         """A Rollout is gone."""
-        self._wanted.pop(key, None)
+        for wanted in [wanted for wanted in self._wanted if wanted[0] == key]:
+            del self._wanted[wanted]
+        self._ended.pop(key, None)
         self._journal.forget(key)
 
     async def run(self) -> None:
@@ -42,22 +57,29 @@ class Recorder:
         while True:
             await self._due.wait()
             self._due.clear()
-            failed = False
-            for key in tuple(self._wanted):
-                rollout, status = self._wanted.pop(key, (None, None))
-                if rollout is not None and status is not None:
-                    failed |= not await self._write(key, rollout, status)
+            failed: set[Key] = set()
+            for wanted in sorted(self._wanted, key=lambda wanted: wanted[1]):
+                if wanted[0] in failed:
+                    continue  # the end of a run is written before anything of the next one
+                rollout, status = self._wanted.pop(wanted, (None, None))
+                if rollout is None or status is None:
+                    continue
+                if not await self._write(wanted, rollout, status):
+                    failed.add(wanted[0])
             if failed:
                 await asyncio.sleep(AGAIN_S)
                 self._due.set()
 
-    async def _write(self, key: Key, rollout: Rollout, status: RolloutStatus) -> bool:
+    async def _write(
+        self, wanted: tuple[Key, int], rollout: Rollout, status: RolloutStatus
+    ) -> bool:
+        key, _ = wanted
         try:
             await self._journal.write(rollout, status)
-        except ApiUnavailable as error:
+        except (ApiUnavailable, Conflict) as error:
             logger.warning("%s/%s: run not recorded yet: %s", *key, error)
-            self._wanted.setdefault(key, (rollout, status))
+            self._wanted.setdefault(wanted, (rollout, status))
             return False
-        except (ApiRefused, Conflict, Gone) as error:
+        except (ApiRefused, Gone) as error:
             logger.warning("%s/%s: run not recorded: %s", *key, error)
         return True

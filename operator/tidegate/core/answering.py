@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import Literal
 
 from tidegate.api.actions import Action, Verb
-from tidegate.api.status import LastAction, PauseStatus
-from tidegate.core import reasons
-from tidegate.core.decision import AnswerAction, Note
+from tidegate.api.status import LastAction, PauseStatus, Stage
+from tidegate.core import going_back, reasons, revert
+from tidegate.core.decision import AnswerAction, HoldRollout, Note
 from tidegate.core.journal import note_run
-from tidegate.core.revert import send_back
+from tidegate.core.running import enter
 from tidegate.core.scene import Scene, Step, changed
 
 
@@ -23,9 +23,21 @@ def abort(scene: Scene) -> Step | None:
     if scene.run is None:
         return None
     for action in sorted(scene.observed.actions, key=_urgency):
-        if action.verb is Verb.ABORT and not _other_revision(scene, action):
+        if action.verb is Verb.ABORT and not _idle(scene, action):
             return _recorded(_abort(scene, action), action, scene)
     return None
+
+
+def _idle(scene: Scene, action: Action) -> bool:
+    """Whether an abort was carried out already, is about another revision, or will be refused.
+
+    The one that ended a bake must not be carried out again on the way back that it began. What
+    is refused is answered in its turn, one action after the other.
+    """
+    last = scene.status.last_action
+    done = last is not None and last.uid == action.uid
+    refused = not revert.can_go_back(scene) or (scene.undo and action.spec.revision is None)
+    return done or refused or _other_revision(scene, action) is not None
 
 
 def answer(scene: Scene) -> Step | None:
@@ -41,6 +53,9 @@ def answer(scene: Scene) -> Step | None:
         )
     wrong_revision = _other_revision(scene, action)
     step = wrong_revision or VERBS.get(action.spec.verb, _not_built)(scene, action)
+    begins = scene.run is None and step.status.run is not None
+    if begins and not scene.rollout.held:  # as before any run: a deletion must wait for it
+        return Step(scene.status, HoldRollout())
     return _recorded(step, action, scene)
 
 
@@ -80,6 +95,8 @@ def _refuse(scene: Scene, why: str) -> Step:
 def _other_revision(scene: Scene, action: Action) -> Step | None:
     asked = action.spec.revision
     current = scene.run.to_revision if scene.run else scene.status.reverted_revision
+    if scene.run is None and action.verb is Verb.UNDO:
+        current = scene.status.stable_revision
     if asked is None or asked == current:
         return None
     return _refuse(scene, f"asked for revision {asked}, but {current or 'none'} is being tried")
@@ -88,11 +105,53 @@ def _other_revision(scene: Scene, action: Action) -> Step | None:
 def _abort(scene: Scene, action: Action) -> Step:
     if scene.run is None:
         return _refuse(scene, "no run is on, so there is nothing to abort")
-    return send_back(scene, reasons.ABORTED, f"aborted by {_who(action)}")
+    # Two people who abort a bad release in the same moment must not cancel each other.
+    if scene.undo and action.spec.revision is None:
+        return _refuse(scene, _on_the_way_back(scene))
+    if not revert.can_go_back(scene):
+        return _refuse(scene, _nothing_left(scene))
+    return revert.send_back(scene, reasons.ABORTED, f"aborted by {_who(action)}")
+
+
+def _on_the_way_back(scene: Scene) -> str:
+    run = scene.run
+    assert run is not None, "asked only on the way back"
+    return (
+        f"revision {run.from_revision} is being sent back to {run.to_revision} already; "
+        f"to stop that, abort revision {run.to_revision} by name"
+    )
+
+
+def _nothing_left(scene: Scene) -> str:
+    return f"the ReplicaSet of revision {scene.canary_revision} was deleted; nothing to go back to"
+
+
+def _undo(scene: Scene, action: Action) -> Step:
+    """Back to the revision before stable: at rest a run of its own, in a bake its end."""
+    status, why = scene.status, f"undone by {_who(action)}"
+    if scene.undo:
+        return _refuse(scene, _on_the_way_back(scene))
+    if scene.baking:
+        if not revert.can_go_back(scene):
+            return _refuse(scene, _nothing_left(scene))
+        return revert.send_back(scene, reasons.UNDONE, why)
+    if scene.run is not None:
+        return _refuse(scene, "a run is on that is not promoted yet; abort sends it back")
+    if scene.target != status.stable_revision:
+        return _refuse(scene, f"the template is not stable revision {status.stable_revision}")
+    there = (name for name in status.proven_revisions if scene.observed.revision(name))
+    old = next(there, None)
+    if old is None:
+        return _refuse(scene, "no revision that was stable before has a ReplicaSet any more")
+    begun = going_back.begun(scene, status, old, why)
+    message = f"going back from revision {status.stable_revision} to {old}"
+    return Step(begun, None, going_back.note_of(begun), reasons.RUN_STARTED, message)
 
 
 def _pause(scene: Scene, action: Action) -> Step:
     status = scene.status
+    if scene.undo:
+        return _refuse(scene, "the way back is not paused")
     if scene.run is None and scene.target in (status.stable_revision, status.reverted_revision):
         return _refuse(scene, "no run is on; set spec.paused to keep the next one from starting")
     if scene.status.pause is not None:
@@ -118,12 +177,63 @@ def _resume(scene: Scene, _action: Action) -> Step:
 def _promote(scene: Scene, _action: Action) -> Step:
     if scene.run is None:
         return _refuse(scene, "no run is on, so there is nothing to promote")
+    if scene.undo:
+        return _refuse(scene, "the way back has no phases to leave out")
+    if scene.baking:
+        run = scene.run.model_copy(update={"skip_to_end": True})
+        return Step(
+            changed(scene.status, run=run, pause=None),
+            reason=reasons.BAKING,
+            message="the bake ends as soon as every guard passes",
+        )
     run = scene.run.model_copy(update={"skip_to_end": True})
     return Step(
         changed(scene.status, run=run, pause=None),
         reason=reasons.PROMOTING,
         message="the remaining phases are left out; guards stay on",
     )
+
+
+def _skip(scene: Scene, action: Action) -> Step:
+    """End the phase that is on without its hold and gates, and go to the next or a later one."""
+    run, phase = scene.run, scene.phase
+    if run is None:
+        return _refuse(scene, "no run is on, so there is no phase to skip")
+    if run.skip_to_end or run.stage is Stage.PROMOTING:
+        return _refuse(scene, "no phase is left to skip; the promotion is on its way")
+    if run.stage is not Stage.PHASE:
+        return _refuse(scene, "no phase is on yet; the pods of the new revision are made ready")
+    if phase is None:
+        return _refuse(scene, "its phase is gone from spec; put it back, abort or promote")
+    names = [each.name for each in scene.spec.phases]
+    here = names.index(phase.name)
+    if action.phase is None:
+        return _skipped(scene, action, here, here + 1)
+    if action.phase not in names:
+        return _refuse(scene, f"no phase is named {action.phase!r}; there are {', '.join(names)}")
+    if names.index(action.phase) == here:
+        return _refuse(scene, f"phase {action.phase} is on already; ask skip without a phase")
+    if names.index(action.phase) < here:
+        why = f"phase {action.phase} comes before phase {phase.name}, and a run only goes forward"
+        return _refuse(scene, f"{why}; abort it and ask retry to begin anew")
+    return _skipped(scene, action, here, names.index(action.phase))
+
+
+def _skipped(scene: Scene, action: Action, here: int, there: int) -> Step:
+    """As with `promote`, who asks for it means it to go on: a pause of a person is lifted."""
+    status, left_out = scene.status, scene.spec.phases[here:there]
+    for phase in left_out:
+        message = f"phase {phase.name} left out by {_who(action)}"
+        status = note_run(status, scene.now, phase.name, reasons.PHASE_SKIPPED, message)
+    if status.pause is not None:
+        status = changed(status, pause=None, resumed_at=scene.now)
+    entered = enter(Scene(scene.rollout, status, scene.observed, scene.now), there)
+    names = ", ".join(phase.name for phase in left_out)
+    ahead = scene.spec.phases[there:]
+    to = f"phase {ahead[0].name}" if ahead else "the promotion"
+    note = Note(reasons.PHASE_SKIPPED, f"left out by {_who(action)}: {names}")
+    message = f"left out {names} without hold and gates; on to {to}; guards stay on"
+    return Step(entered.status, None, (note, *entered.notes), entered.reason, message)
 
 
 def _retry(scene: Scene, _action: Action) -> Step:
@@ -151,4 +261,6 @@ VERBS: dict[str, Callable[[Scene, Action], Step]] = {
     "promote": _promote,
     "resume": _resume,
     "retry": _retry,
+    "skip": _skip,
+    "undo": _undo,
 }

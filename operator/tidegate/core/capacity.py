@@ -20,13 +20,27 @@ def pods_for_weight(weight: int, full: int) -> int:
     return max(1, -(-weight * full // PERCENT))
 
 
+def stable_pods(weight: int, full: int, headroom_percent: int) -> int:
+    """Pods stable needs while the canary has `weight` percent of the traffic, with headroom.
+
+    At least 1 and never more than `full`, the pods that carry all.
+    """
+    if full == 0:
+        return 0
+    share = (PERCENT - weight) * (PERCENT + headroom_percent)
+    return min(full, max(1, -(-share * full // PERCENT**2)))
+
+
 def phase_pods(phase: Phase, full: int) -> int:
-    """Pods of the canary in a phase: what `replicas` says, else enough for the weight."""
+    """Pods of the canary in a phase: what `replicas` says, else enough for the weight.
+
+    How many requests a header route brings is not known: for those there is 1 at least.
+    """
     wanted = phase.replicas
     if wanted is None:
         return pods_for_weight(phase.weight, full)
     if isinstance(wanted, int):
-        return wanted
+        return max(wanted, 1) if phase.match and full else wanted
     return pods_for_weight(int(wanted.rstrip("%")), full)
 
 

@@ -69,29 +69,67 @@ def _zero(counts: Mapping[str, float], key: str) -> Seen:
     return Seen.YES if sum(counts.values()) >= PROOF_REQUESTS else Seen.SILENT
 
 
-def share(traffic: TrafficReading | None, canary: str, weight: int, since: datetime) -> Seen:
-    """Whether the canary's share of the counted requests is `weight` percent.
+def share(
+    traffic: TrafficReading | None,
+    canary: str,
+    weight: int,
+    since: datetime,
+    *,
+    written: tuple[float, float] | None = None,
+    at_least: bool = False,
+) -> Seen:
+    """Whether the canary's share of the counted requests is `weight` percent, or `at_least` that.
 
     The band is four standard deviations of a binomial count plus a little slack, so that what is
-    called converged is so within what the number of requests can tell.
+    called converged is so within what the number of requests can tell. `written` is the lowest and
+    the highest share (percent) that the routes' whole numbers come to, where it is not `weight`.
     """
     if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
     said = Seen.SILENT
+    low, high = written or (weight, weight)
+    high = 100 if at_least else high
     if traffic.by_subset is not None:
-        said = _in_band(traffic.by_subset, "canary", weight)
+        said = _in_band(traffic.by_subset, "canary", low, high)
     elif traffic.by_revision is not None:
-        said = _in_band(traffic.by_revision, canary, weight)
+        said = _in_band(traffic.by_revision, canary, low, high)
     return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
 
 
-def _in_band(counts: Mapping[str, float], key: str, weight: int) -> Seen:
+def at_most(traffic: TrafficReading | None, arm: Arm, part: float, since: datetime) -> Seen:
+    """Whether the arm got no more than that part (0 to 1) of what was counted in a whole window.
+
+    The window must have begun after `since`, where anything counts. The destination's own count
+    decides where there is one, as for `idle`.
+    """
+    if traffic is None or traffic.at < since:
+        return Seen.UNKNOWN
+    if traffic.by_subset is None and traffic.by_revision is None:
+        return Seen.UNKNOWN if traffic.error else Seen.SILENT
+    if traffic.at - timedelta(seconds=traffic.window_s) < since:
+        return Seen.UNKNOWN
+    if traffic.by_subset is not None:
+        counts, key = traffic.by_subset, arm.subset
+    else:
+        counts, key = traffic.by_revision or {}, arm.revision or ""
+    total = sum(counts.values())
+    if total < PROOF_REQUESTS:
+        return Seen.UNKNOWN if traffic.error else Seen.SILENT
+    return Seen.YES if counts.get(key, 0.0) <= part * total else Seen.NO
+
+
+def _in_band(counts: Mapping[str, float], key: str, low: float, high: float) -> Seen:
     total = sum(counts.values())
     if total < PROOF_REQUESTS:
         return Seen.SILENT
-    asked = weight / 100
-    width = SHARE_SIGMAS * sqrt(asked * (1 - asked) / total) + SHARE_SLACK
-    return Seen.YES if abs(counts.get(key, 0.0) / total - asked) <= width else Seen.NO
+    seen = counts.get(key, 0.0) / total
+    within = low / 100 - _width(low, total) <= seen <= high / 100 + _width(high, total)
+    return Seen.YES if within else Seen.NO
+
+
+def _width(percent: float, total: float) -> float:
+    asked = percent / 100
+    return SHARE_SIGMAS * sqrt(asked * (1 - asked) / total) + SHARE_SLACK
 
 
 def realised_at(traffic: TrafficReading, weight_since: datetime) -> datetime:

@@ -13,22 +13,38 @@ from datetime import datetime, timedelta
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import PauseStatus, RolloutStatus, Stage
 from tidegate.core import (
+    adopting,
     answering,
+    baking,
+    deadlines,
     draining,
+    drift,
     facts,
     initial,
+    leaving,
+    lost,
+    making,
     measuring,
     promotion,
     reasons,
     resting,
     revert,
     running,
+    undoing,
 )
-from tidegate.core.decision import Decision, Note
+from tidegate.core.decision import (
+    Decision,
+    HoldRollout,
+    MakeDestinations,
+    MakeRoute,
+    Note,
+    PointDestination,
+)
 from tidegate.core.observation import Observed, Problem, Reading
 from tidegate.core.scene import Check, Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
+from tidegate.core.switching import as_switch
 from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
 
 
@@ -38,60 +54,104 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     Total and deterministic: the same arguments always give the same decision, and no argument
     that the models accept raises.
     """
-    scene = facts.record(Scene(rollout, status, observed, now))
+    scene = facts.record(facts.understood(Scene(rollout, status, observed, now)))
     problems = _problems(scene)
-    step = _first_word(scene, problems)
+    step = _loss_noted(status, _use_noted(status, _first_word(scene, problems)))
     if step.effect is None and not problems and not intent_changed(scene.status, step.status):
         step = _with_draining(scene, step)
+    step = replace(step, effect=as_switch(scene.status, step.effect)) if scene.switches else step
     asks, next_ask = measuring.questions(scene)
-    times = [time for time in (step.wake_at, next_ask) if time is not None and time > now]
+    told_until = drift.keeps_coming_until(scene.status)
+    wakes = (step.wake_at, next_ask, deadlines.ends_at(scene), told_until)
+    times = [time for time in wakes if time is not None and time > now]
     return Decision(
         status=summarised(scene, step, problems),
         effect=step.effect,
-        notes=step.notes,
+        notes=step.notes + drift.note(scene, status) + lost.note(scene),
         asks=asks,
         wake_at=min(times, default=None),
         reason=problems[0].reason if problems else step.reason,
     )
 
 
+def _use_noted(stored: RolloutStatus, step: Step) -> Step:
+    """That an old revision was selected again is stored before the destination leaves it.
+
+    Otherwise a crash right after that write would count it as idle from before.
+    """
+    if not isinstance(step.effect, PointDestination) or step.status.draining == stored.draining:
+        return step
+    return replace(step, effect=None, notes=())
+
+
+def _loss_noted(stored: RolloutStatus, step: Step) -> Step:
+    """That a route was missing is stored before it is made again.
+
+    Otherwise a crash right after that write would count the times of the old one on.
+    """
+    if not isinstance(step.effect, MakeDestinations | MakeRoute):
+        return step
+    if stored.traffic is None or stored.traffic.missing:
+        return step
+    return replace(step, effect=None, notes=())
+
+
 def _problems(scene: Scene) -> tuple[Problem, ...]:
     refused = measuring.refused(scene)
-    return scene.observed.problems + ((refused,) if refused else ())
+    return scene.observed.problems + adopting.problems(scene) + ((refused,) if refused else ())
 
 
 RULES: tuple[Callable[[Scene], Step | None], ...] = (
     promotion.commit,
     revert.unfinished,
+    undoing.sends,
     answering.abort,
     revert.on_trouble,
     answering.answer,
+    revert.found_back,
 )
 
 
 def _first_word(scene: Scene, problems: tuple[Problem, ...]) -> Step:
+    if scene.rollout.deleting:
+        return leaving.step(scene)
     for rule in RULES:
         step = rule(scene)
         if step is not None:
             return step
     if problems:
-        return Step(scene.status)
+        return making.again(scene, problems) or Step(scene.status)
     if scene.status.stable_revision is None:
         return initial.step(scene)
+    own = making.step(scene)
+    if own is not None:
+        return own
     if scene.routes is None:
         return Step(scene.status, reason=reasons.INITIALIZING, message="routes cannot be read")
     if scene.run is None:
         return resting.step(scene)
     return (
-        _retargeted(scene)
+        _held(scene)
+        or _retargeted(scene)
         or _paused_by_guard(scene)
+        or deadlines.step(scene)
         or resting.stable_size_up(scene)
+        or resting.size_grown(scene)
         or resting.stable_home(scene)
         or _of_stage(scene)
     )
 
 
+def _held(scene: Scene) -> Step | None:
+    """Our finalizer again, if somebody replaced the whole object in the middle of a run."""
+    return None if scene.rollout.held else Step(scene.status, HoldRollout())
+
+
 def _of_stage(scene: Scene) -> Step:
+    if scene.undo:
+        return undoing.step(scene)
+    if scene.baking:
+        return baking.step(scene)
     if scene.run is not None and scene.run.stage is Stage.PROMOTING:
         return promotion.step(scene)
     return running.step(scene)
@@ -100,8 +160,10 @@ def _of_stage(scene: Scene) -> Step:
 def _retargeted(scene: Scene) -> Step | None:
     """Another template mid-run: traffic goes to stable first, and the next pass starts anew."""
     run = scene.run
-    if run is None or scene.target == run.to_revision:
-        return None
+    if run is None or scene.target == run.to_revision or run.undo:
+        return None  # a way back is gone to its end; what is new then starts from there
+    if scene.baking:
+        return _ends_bake(scene)
     if scene.target == scene.status.stable_revision:
         message = f"the template is revision {scene.target} again, which is stable"
         step = revert.send_back(scene, reasons.TARGET_IS_STABLE, message)
@@ -112,6 +174,14 @@ def _retargeted(scene: Scene) -> Step | None:
     return Step(status, revert.away(scene), (note,), reasons.SUPERSEDED, message)
 
 
+def _ends_bake(scene: Scene) -> Step:
+    """Another template in a bake: the old one is a way back, any other starts from what is new."""
+    if scene.target == scene.canary_revision and scene.canary is not None:
+        message = f"the template is revision {scene.target} again"
+        return revert.send_back(scene, reasons.UNDONE, message)
+    return baking.ended(scene, reasons.SUPERSEDED, f"revision {scene.target} is the template now")
+
+
 def _since_resumed(scene: Scene, check: Check) -> tuple[Reading, ...]:
     """What was measured since a person last said that it may go on."""
     resumed = scene.status.resumed_at
@@ -120,7 +190,7 @@ def _since_resumed(scene: Scene, check: Check) -> tuple[Reading, ...]:
 
 
 def _paused_by_guard(scene: Scene) -> Step | None:
-    if scene.status.pause is not None:
+    if scene.status.pause is not None or scene.undo:
         return None
     for check, guard in scene.guards():
         readings = _since_resumed(scene, check)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from tidegate.api.phases import HttpMatch
 from tidegate.api.status import RolloutStatus
 
 Destination: TypeAlias = Literal["stable", "canary"]
@@ -40,10 +41,15 @@ class DeleteReplicaSet:
 
 @dataclass(frozen=True, slots=True)
 class SetWeight:
-    """Give the canary that share (percent) in all managed routes of one VirtualService."""
+    """Give the canary that share (percent) in all managed routes of one VirtualService.
+
+    `match` is what the header routes above them match from then on: () for none of them, None for
+    those that are there already.
+    """
 
     virtual_service: str
     weight: int
+    match: tuple[HttpMatch, ...] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,65 @@ class PointDestination:
 
     destination: Destination
     revision: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchService:
+    """Send all requests of the active Service to one revision; `back` is away from the canary."""
+
+    service: str
+    revision: str
+    back: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleWorkload:
+    """Set the size of the Deployment that is taken over, if it is still the one seen (uid)."""
+
+    name: str
+    uid: str
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class GiveBackDestination:
+    """Make a destination select the Deployment's own pods, or with "" whatever it did before us.
+
+    `pods_label` is the pod-template-hash of those pods.
+    """
+
+    destination: Destination
+    pods_label: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDestinations:
+    """Make the Rollout's own DestinationRule, whose two subsets select those revisions."""
+
+    name: str
+    stable: str
+    canary: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeRoute:
+    """Make the Rollout's own route, which gives the canary that share (percent).
+
+    `revision` is what the canary destination selects, or None at a first deployment.
+    """
+
+    kind: str
+    name: str
+    weight: int
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AlignRoute:
+    """Give the Rollout's own route the hosts, gateways and port of the spec, and no weight."""
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +130,31 @@ class AnswerAction:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class HoldRollout:
+    """Put our finalizer on the Rollout, so that a deletion cannot leave traffic astray."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseRollout:
+    """Take our finalizer away: nothing of the Rollout is on its way any more."""
+
+
 Effect: TypeAlias = (
     CreateReplicaSet
     | ScaleReplicaSet
     | DeleteReplicaSet
     | SetWeight
     | PointDestination
+    | SwitchService
+    | ScaleWorkload
+    | GiveBackDestination
+    | MakeDestinations
+    | MakeRoute
+    | AlignRoute
     | AnswerAction
+    | HoldRollout
+    | ReleaseRollout
 )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_DRAINING
 from tidegate.api.status import Draining, RolloutStatus
 from tidegate.core import reasons
+from tidegate.core.adopting import ours_unused
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import DeleteReplicaSet, Note, ScaleReplicaSet
 from tidegate.core.observation import RevisionView
@@ -20,13 +21,15 @@ MIN_DRAIN_S = 10.0
 def kept(scene: Scene) -> frozenset[str | None]:
     """Revisions that are in use or about to be."""
     routes, run = scene.routes, scene.run
+    unused = ours_unused(scene)
     return frozenset(
         {
-            scene.status.stable_revision,
+            None if unused else scene.status.stable_revision,
             run.to_revision if run else None,
+            scene.canary_revision,
             routes.stable if routes else None,
             routes.canary if routes else None,
-            scene.target if scene.status.stable_revision is None else None,
+            scene.target if scene.status.stable_revision is None and not unused else None,
         }
     )
 
@@ -36,7 +39,7 @@ def step(scene: Scene) -> Step | None:
     routes = scene.routes
     if routes is None:
         return None  # who uses what cannot be known
-    if scene.run is None and any(r.weight > 0 or not r.even for r in routes.weights):
+    if scene.run is None and any(not r.home for r in routes.weights):
         return None  # the routes are on their way home: only there is an old revision seen idle
     in_use = kept(scene)
     leftovers = [view for view in scene.observed.revisions if view.name not in in_use]

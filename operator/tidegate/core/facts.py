@@ -6,50 +6,95 @@ a write and its record the stamp is late, which only makes everything that waits
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from tidegate.api.status import CheckStatus, Stage, TrafficStatus, Verdict
+from tidegate.api.status import CheckStatus, Draining, Stage, TrafficStatus, Verdict
+from tidegate.core.cohorts import match_text
+from tidegate.core.deadlines import counted_since
+from tidegate.core.draining import kept
+from tidegate.core.drift import counted
 from tidegate.core.observation import RoutesView
 from tidegate.core.scene import Check, Scene, changed
+from tidegate.core.shares import read_as
 from tidegate.core.verdicts import bound_text, check_status
+
+
+def understood(scene: Scene) -> Scene:
+    """The scene with its routes read as what was asked for, where they stand for several shares."""
+    routes = scene.routes
+    if routes is None or all(route.stands_for is None for route in routes.weights):
+        return scene
+    in_phase = scene.run is not None and scene.run.stage is Stage.PHASE and scene.phase is not None
+    asked = [scene.phase.weight] if in_phase and scene.phase else []
+    known = [scene.status.traffic.weight] if scene.status.traffic else []
+    observed = replace(scene.observed, routes=read_as(routes, asked + known))
+    return Scene(scene.rollout, scene.status, observed, scene.now)
 
 
 def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
     status = changed(
         scene.status,
-        traffic=_traffic(scene.status.traffic, scene.routes, scene.now),
+        traffic=counted(scene, _traffic(_known(scene), scene.routes, scene.now)),
         checks=_checks(scene),
+        draining=_still_unused(scene),
     )
     scene = Scene(scene.rollout, status, scene.observed, scene.now)
     status = changed(
         status,
         waiting_since=_since(status.waiting_since, scene.now, holds=_pods_missing(scene)),
+        canary_ready_since=_since(status.canary_ready_since, scene.now, holds=_canary_ready(scene)),
+        deadline_since=counted_since(scene),
         blind_since=_since(status.blind_since, scene.now, holds=_blind(scene)),
     )
     return Scene(scene.rollout, status, scene.observed, scene.now)
 
 
+def _known(scene: Scene) -> TrafficStatus | None:
+    """What is known of the routes: no time of theirs counts on once one of them is not there."""
+    known = scene.status.traffic
+    if known is None or not scene.observed.route_missing:
+        return known
+    return known.model_copy(update={"missing": True, "weight_since": None, "converged": False})
+
+
 def _traffic(
     known: TrafficStatus | None, routes: RoutesView | None, now: datetime
 ) -> TrafficStatus | None:
-    """The routes with times. A weight counts from when every route has it."""
+    """The routes with times. A weight counts from when every route has it.
+
+    Header routes that come or go are a change of the weight, too: both send to the canary.
+    Routes that have come apart have no common weight: once they agree again, it counts anew.
+    """
     if routes is None:
         return known
-    agreed = all(route.even and route.weight == routes.weight for route in routes.weights)
+    agreed = routes.match is not None and all(
+        route.even and route.weight == routes.weight for route in routes.weights
+    )
     weight = routes.weight if agreed or known is None else known.weight
-    same_weight = known is not None and known.weight == weight
-    same_stable = known is not None and known.stable == routes.stable
-    same_canary = known is not None and known.canary == routes.canary
+    match = match_text(routes.match) if agreed or known is None else known.match
+    there = known if known is not None and not known.missing else None
+    same = there is not None and (there.weight, there.match) == (weight, match)
+    held = there.weight_since if there is not None and same else None
+    same_stable = there is not None and there.stable == routes.stable
+    same_canary = there is not None and there.canary == routes.canary
     return TrafficStatus(
         weight=weight,
-        weight_since=known.weight_since if known and same_weight else now,
+        match=match,
+        weight_since=(held or now) if agreed else None,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
         canary=routes.canary,
         canary_since=known.canary_since if known and same_canary else now,
-        converged=known.converged if known and same_weight else False,
+        converged=known.converged if known and held and agreed else False,
     )
+
+
+def _still_unused(scene: Scene) -> tuple[Draining, ...]:
+    """Old revisions that nothing uses still: one that is used again begins its draining anew."""
+    in_use = kept(scene)
+    return tuple(entry for entry in scene.status.draining if entry.revision not in in_use)
 
 
 def _checks(scene: Scene) -> tuple[CheckStatus, ...]:
@@ -73,23 +118,31 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
     if known is None:
         return None
     asked = (check.bound.metric, bound_text(check.bound))
-    since = scene.canary_since
+    since = scene.measured_since
     before = since is not None and known.measured_at is not None and known.measured_at < since
     return None if before or (known.metric, known.bound) != asked else known
 
 
 def _pods_missing(scene: Scene) -> bool:
-    if scene.run is None:
+    if scene.run is None or scene.baking:
         stable = scene.stable or scene.observed.revision(scene.target)
         return stable is None or stable.ready < scene.spec.replicas
-    return scene.canary is None or scene.canary.ready < scene.canary_pods
+    if scene.canary is None or scene.canary.ready < scene.canary_pods:
+        return True
+    # Pods that are ready for a moment, again and again, are no progress while nothing is sent.
+    unused = scene.routes is not None and scene.routes.idle_canary and scene.canary_pods > 0
+    return unused and scene.now < scene.canary_known_at and scene.status.waiting_since is not None
+
+
+def _canary_ready(scene: Scene) -> bool:
+    return scene.run is not None and scene.canary is not None and scene.canary.ready > 0
 
 
 def _blind(scene: Scene) -> bool:
     """Whether a guard that must watch traffic now has nothing to look at."""
     if scene.run is None or scene.run.stage is Stage.PREPARING:
         return False
-    if scene.routes is None or scene.routes.weight == 0:
+    if scene.routes is None or (scene.routes.idle_canary and not scene.baking):
         return False
     blind = (Verdict.NODATA, Verdict.ERROR)
     return any(check.kind == "guard" and check.verdict in blind for check in scene.status.checks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.core import reasons
+from tidegate.core import adopting, making, reasons
 from tidegate.core.decision import (
     CreateReplicaSet,
     Destination,
@@ -18,10 +18,16 @@ from tidegate.core.scene import Scene, Step, changed
 
 def step(scene: Scene) -> Step:
     """The next move of a Rollout that has no stable revision."""
-    return _adopted(scene) or _pods(scene) or _destinations(scene) or _deployed(scene)
+    return (
+        adopting.begin(scene)
+        or _found(scene)
+        or _pods(scene)
+        or _destinations(scene)
+        or _deployed(scene)
+    )
 
 
-def _adopted(scene: Scene) -> Step | None:
+def _found(scene: Scene) -> Step | None:
     """A stable destination that already selects one of our revisions names the stable one.
 
     So a status that was lost (a restore from backup, an object re-created) is found again.
@@ -40,14 +46,14 @@ def _adopted(scene: Scene) -> Step | None:
 def _pods(scene: Scene) -> Step | None:
     view = scene.observed.revision(scene.target)
     if view is None:
-        return Step(scene.status, CreateReplicaSet(scene.target, scene.spec.replicas))
-    if view.replicas != scene.spec.replicas:
-        effect = ScaleReplicaSet(view.name, view.replica_set, view.uid, scene.spec.replicas)
+        return Step(scene.status, CreateReplicaSet(scene.target, scene.full))
+    if view.replicas != scene.full:
+        effect = ScaleReplicaSet(view.name, view.replica_set, view.uid, scene.full)
         return Step(scene.status, effect)
-    if view.ready >= scene.spec.replicas:
+    if view.ready >= scene.full:
         return None
     late = _late(scene)
-    message = f"{view.ready} of {scene.spec.replicas} pods of the first revision are ready"
+    message = f"{view.ready} of {scene.full} pods of the first revision are ready"
     if late:
         message += "; progressDeadline is over: look at the pods' events, then change the template"
     return Step(
@@ -70,7 +76,9 @@ def _deadline(scene: Scene) -> datetime | None:
 
 
 def _destinations(scene: Scene) -> Step | None:
-    routes = scene.routes
+    own, routes = making.step(scene), scene.routes
+    if own is not None:
+        return own
     if routes is None:
         return Step(scene.status, reason=reasons.INITIALIZING, message="routes cannot be read")
     pairs: tuple[tuple[Destination, str | None], ...] = (
@@ -81,7 +89,7 @@ def _destinations(scene: Scene) -> Step | None:
         if selected != scene.target:
             return Step(scene.status, PointDestination(destination, scene.target))
     for route in routes.weights:
-        if route.weight > 0 or not route.even:
+        if not route.home:
             return Step(scene.status, SetWeight(route.virtual_service, 0))
     return None
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.status import Verdict
+from tidegate.core import adopting
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
-from tidegate.core.verdicts import STALE_GRACE_S, gate_passes, latest_verdict, stale_after_s
+from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes, latest_verdict
 
 FIRST_LOOK_S = 1.0
 """How long after a change of the routes every check is looked at, whatever its interval."""
@@ -20,9 +21,11 @@ TRAFFIC_INTERVAL_S = 1.0
 def traffic_matters(scene: Scene) -> bool:
     """Whether anything may wait for the proxies: a run, routes not at rest, pods to drain."""
     routes = scene.routes
-    if scene.run is not None or scene.status.draining:
+    if scene.baking and routes is not None and routes.idle_canary:
+        return bool(scene.status.draining) or routes.canary != scene.canary_revision
+    if scene.run is not None or scene.status.draining or adopting.taking_over(scene):
         return True
-    return routes is not None and (routes.weight > 0 or routes.canary != routes.stable)
+    return routes is not None and (not routes.idle_canary or routes.canary != routes.stable)
 
 
 def questions(scene: Scene) -> tuple[tuple[Ask, ...], datetime | None]:
@@ -91,8 +94,7 @@ def obstacle_to_raise(scene: Scene) -> str:
     for check, guard in scene.guards():
         readings = scene.readings(check)
         answers = scene.observed.readings.get(check.id, ())
-        limit = timedelta(seconds=stale_after_s(guard))
-        if not answers or scene.now - answers[-1].at > limit:
+        if not answers or not fresh(guard, answers[-1].at, scene.now):
             return f"guard {guard.metric} was not read yet"
         verdict = latest_verdict(guard, readings, scene.now)
         if verdict is Verdict.ERROR:
@@ -109,7 +111,7 @@ def obstacle_to_pass(scene: Scene) -> str:
     """
     assert scene.phase is not None, "asked only inside a phase"
     known = {check.id: check for check in scene.status.checks}
-    dark = scene.phase.weight == 0
+    dark = scene.phase.weight == 0 and not scene.phase.match
     for check, guard in scene.guards():
         verdict = latest_verdict(guard, scene.readings(check), scene.now)
         if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):

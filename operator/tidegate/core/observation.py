@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from tidegate.api.actions import Action
+from tidegate.api.phases import HttpMatch
 
 
 class Answer(StrEnum):
@@ -59,15 +60,45 @@ class RevisionView:
 
 @dataclass(frozen=True, slots=True)
 class RouteWeight:
-    """The share in percent that the routes of one VirtualService give to the canary.
+    """The share in percent of its own traffic that one object's routes give to the canary.
 
     `weight` is the highest of its managed routes; `even` tells that they all agree and that the
-    pair of each sums to 100, so that one write is needed when they do not.
+    pair of each sums to what it should, so that one write is needed when they do not. Where a
+    route has less than 100 to share out, the whole numbers written stand for several shares:
+    `stands_for` is the lowest and the highest of those, `written` the lowest and the highest share
+    (percent) that the numbers really come to. Both are None where all is exactly as it says.
+
+    `match` is what its header routes of ours match, as some phase says it: () without any, None
+    where they are as no phase says it. Only where some managed route is `http` can there be any.
     """
 
     virtual_service: str
     weight: int
     even: bool = True
+    stands_for: tuple[int, int] | None = None
+    written: tuple[float, float] | None = None
+    kind: str = "VirtualService"
+    match: tuple[HttpMatch, ...] | None = ()
+    http: bool = True
+
+    @property
+    def home(self) -> bool:
+        """Whether it is as Git holds it: all for stable, and no header route of ours."""
+        return self.weight == 0 and self.even and not self.matched
+
+    @property
+    def matched(self) -> bool:
+        """Whether it has header routes of ours, whatever they say."""
+        return self.match != ()
+
+    def carries(self, match: tuple[HttpMatch, ...]) -> bool:
+        """Whether its header routes are exactly those for `match`."""
+        return self.match == (match if self.http else ())
+
+    @property
+    def title(self) -> str:
+        """The object as people know it."""
+        return f"{self.kind} {self.virtual_service}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +114,71 @@ class RoutesView:
         """The highest share in percent that any managed route gives to the canary."""
         return max((route.weight for route in self.weights), default=0)
 
+    @property
+    def matched(self) -> bool:
+        """Whether a header route of ours sends requests to the canary, whatever the weights say."""
+        return any(route.matched for route in self.weights)
+
+    @property
+    def match(self) -> tuple[HttpMatch, ...] | None:
+        """What the header routes match; None while some object has others than the rest."""
+        http = [route for route in self.weights if route.http]
+        first = http[0].match if http else ()
+        return first if all(route.match == first for route in http) else None
+
+    @property
+    def idle_canary(self) -> bool:
+        """Whether neither a weight nor a header route sends anything to the canary."""
+        return self.weight == 0 and not self.matched
+
+    def written(self, weight: int) -> tuple[float, float]:
+        """The lowest and the highest share (percent) that proxies see when it is `weight`."""
+        spans = [route.written or (float(weight), float(weight)) for route in self.weights]
+        low = min((low for low, _ in spans), default=float(weight))
+        return low, max((high for _, high in spans), default=float(weight))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """Without a mesh: what the active Service selects, and the preview Service if there is one.
+
+    Revisions, or None for foreign labels.
+    """
+
+    name: str
+    active: str | None
+    preview: str | None = None
+    has_preview: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadView:
+    """The Deployment that the Rollout takes over, and how many pods it shall have.
+
+    `pods_label` tells its present pods from all others (their pod-template-hash) and
+    `labelled_ready` counts those that are ready; both are read only while it is given back.
+    """
+
+    name: str
+    uid: str
+    replicas: int
+    pods_label: str = ""
+    labelled_ready: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRoute:
+    """An object that Tidegate makes for the Rollout: missing, or not as the spec has it now."""
+
+    kind: str
+    name: str
+    missing: bool = True
+
+    @property
+    def title(self) -> str:
+        """The object as people know it."""
+        return f"{self.kind} {self.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -96,18 +192,33 @@ class Problem:
 class Observed:
     """Everything one decision may depend on besides spec, status and the time.
 
-    `target` is the revision of the template as it stands now. `routes` is None when they could
-    not be read, and then `problems` says why. `readings` holds the latest answers of each check
-    of the running revision, oldest first.
+    `target` is the revision of the template as it stands now. `routes` (or `service`, where a
+    plain Service is the switch) is None when it could not be read, and then `problems` says why.
+    `readings` holds the latest answers of each check of the running revision, oldest first.
+    `revivable` is a stable revision whose ReplicaSet was deleted and can be made again.
+    `workload` is the Deployment of `workloadRef`, None when it could not be read; only
+    `workload_missing` says that there is none. Without it `target` is "". `own_routes` are those
+    objects of the Rollout's own that want a write, in its order; while one is missing, `routes` is
+    None without a problem.
     """
 
     target: str
     revisions: tuple[RevisionView, ...] = ()
     routes: RoutesView | None = None
+    service: ServiceView | None = None
     problems: tuple[Problem, ...] = ()
     traffic: TrafficReading | None = None
     readings: Mapping[str, tuple[Reading, ...]] = field(default_factory=dict)
     actions: tuple[Action, ...] = ()
+    revivable: str | None = None
+    workload: WorkloadView | None = None
+    workload_missing: bool = False
+    own_routes: tuple[OwnRoute, ...] = ()
+
+    @property
+    def route_missing(self) -> bool:
+        """Whether an object of the Rollout's own is not there."""
+        return any(own.missing for own in self.own_routes)
 
     def revision(self, name: str | None) -> RevisionView | None:
         """The ReplicaSet of that revision, or None."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tidegate.api.limits import MAX_PROVEN
 from tidegate.api.status import Stage, Verdict
-from tidegate.core import reasons
+from tidegate.core import baking, reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
@@ -38,7 +39,7 @@ def step(scene: Scene) -> Step:
         or canary_ready(scene)
         or (weight_to(scene, ALL) if scene.full else None)  # nobody to send to, nobody to send
         or _guarded(scene)
-        or _stable_let_go(scene)
+        or stable_let_go(scene)
     )
 
 
@@ -59,12 +60,15 @@ def _guarded(scene: Scene) -> Step | None:
     return None
 
 
-def _stable_let_go(scene: Scene) -> Step:
+def stable_let_go(scene: Scene) -> Step:
+    """Stable is re-pointed once nothing is sent there: the moment of no return."""
     run = scene.run
     assert run is not None, "called only while a run is on"
-    if scene.paused:
+    if scene.paused and not run.undo:
         message = "paused before the promotion; stable still has its pods"
         return Step(scene.status, reason=reasons.PAUSED, message=message)
+    if scene.switches and scene.routes is not None and scene.routes.weight == ALL:
+        return _promoted(scene)  # all requests go there already; the old pods drain as any do
     if not scene.full:
         return Step(scene.status, PointDestination("stable", run.to_revision))
     gone = let_go(scene, Arm("stable", scene.status.stable_revision), scene.weight_since)
@@ -86,13 +90,56 @@ def commit(scene: Scene) -> Step | None:
         return None
     if routes.stable != run.to_revision:
         return None
+    return _promoted(scene)
+
+
+def _promoted(scene: Scene) -> Step:
+    run = scene.run
+    assert run is not None, "called only while a run is on"
+    if run.undo:
+        return _back(scene)
     message = f"run {run.number}: revision {run.to_revision} promoted"
     status = note_run(scene.status, scene.now, "promotion", reasons.PROMOTED, message)
+    status = changed(
+        status,
+        stable_revision=run.to_revision,
+        reverted_revision=None,
+        proven_revisions=_proven(scene),
+    )
+    note = Note(reasons.PROMOTED, message)
+    if baking.wanted(scene, run) and status.run is not None:
+        return baking.begun(scene, Step(status, notes=(note,)), status.run)
+    after = Scene(scene.rollout, status, scene.observed, scene.now)
+    ended = end_run(after, OUTCOME_PROMOTED, reasons.PROMOTED, message)
+    return Step(ended, notes=(note,), reason=reasons.PROMOTED)
+
+
+def _back(scene: Scene) -> Step:
+    """The end of a way back: what it left is not tried again by itself."""
+    run = scene.run
+    assert run is not None, "called only while a run is on"
+    message = f"run {run.number}: revision {run.to_revision} serves again"
+    status = note_run(scene.status, scene.now, "promotion", reasons.UNDONE, message)
     ended = end_run(
         Scene(scene.rollout, status, scene.observed, scene.now),
         OUTCOME_PROMOTED,
-        reasons.PROMOTED,
-        message,
+        reasons.UNDONE,
+        run.undo,
     )
-    promoted = changed(ended, stable_revision=run.to_revision, reverted_revision=None)
-    return Step(promoted, notes=(Note(reasons.PROMOTED, message),), reason=reasons.PROMOTED)
+    done = changed(
+        ended,
+        stable_revision=run.to_revision,
+        reverted_revision=run.from_revision,
+        proven_revisions=_proven(scene),
+    )
+    return Step(done, notes=(Note(reasons.UNDONE, message),), reason=reasons.UNDONE)
+
+
+def _proven(scene: Scene) -> tuple[str, ...]:
+    """Who was stable before, newest first; what is left because it was bad is not proven."""
+    status, run = scene.status, scene.run
+    assert run is not None, "called only while a run is on"
+    before = (run.from_revision,) if run.from_revision and not run.undo else ()
+    ends = (run.from_revision, run.to_revision)
+    known = tuple(name for name in status.proven_revisions if name not in ends)
+    return (before + known)[:MAX_PROVEN]

@@ -6,9 +6,13 @@ from __future__ import annotations
 RUN_STARTED = "RunStarted"
 PHASE_STARTED = "PhaseStarted"
 PHASE_PASSED = "PhasePassed"
+PHASE_SKIPPED = "PhaseSkipped"
 TRAFFIC_SHIFTED = "TrafficShifted"
 PROMOTING = "Promoting"
 PROMOTED = "Promoted"
+BAKING = "Baking"
+BAKE_PASSED = "BakePassed"
+UNDONE = "Undone"
 REVERTED = "Reverted"
 SUPERSEDED = "Superseded"
 TARGET_IS_STABLE = "TemplateIsStable"
@@ -18,7 +22,9 @@ DEPLOYED = "Deployed"
 GUARD_BREACHED = "GuardBreached"
 METRICS_BLIND = "MetricsBlind"
 PROGRESS_DEADLINE_EXCEEDED = "ProgressDeadlineExceeded"
+PHASE_DEADLINE_EXCEEDED = "PhaseDeadlineExceeded"
 ABORTED = "Aborted"
+DELETED = "Deleted"
 
 # What a run waits for
 WAITING_FOR_PODS = "WaitingForPods"
@@ -31,10 +37,29 @@ SETTLING = "Settling"
 PAUSED = "Paused"
 RESUMED = "Resumed"
 
+# A Deployment that is taken over
+TAKEOVER_STARTED = "TakeoverStarted"
+TAKEN_OVER = "TakenOver"
+WORKLOAD_DRIFT = "WorkloadDrift"
+WORKLOAD_NOT_FOUND = "WorkloadNotFound"
+WORKLOAD_LARGER = "WorkloadLarger"
+WORKLOAD_CHANGED = "WorkloadChanged"
+GIVING_BACK = "GivingBack"
+GIVEN_BACK = "GivenBack"
+
 # At rest
 HEALTHY = "Healthy"
 INITIALIZING = "Initializing"
 SCALING = "Scaling"
+STABLE_SHRUNK = "StableShrunk"
+
+# Lost
+STABLE_LOST = "StableLost"
+
+# Routes of the Rollout's own
+ROUTE_MADE = "RouteMade"
+ROUTE_ALIGNED = "RouteAligned"
+ROUTE_NOT_OURS = "RouteNotOurs"
 
 # Clean-up
 OLD_PODS_REMOVED = "OldPodsRemoved"
@@ -44,9 +69,12 @@ DRAIN_TIMED_OUT = "DrainTimedOut"
 INVALID_SPEC = "InvalidSpec"
 NOT_BUILT_YET = "NotBuiltYet"
 TEMPLATE_REFUSED = "TemplateRefused"
+ROUTER_NOT_INSTALLED = "RouterNotInstalled"
+HTTP_ROUTE_NOT_FOUND = "HTTPRouteNotFound"
 VIRTUAL_SERVICE_NOT_FOUND = "VirtualServiceNotFound"
 ROUTE_NOT_FOUND = "RouteNotFound"
 DESTINATION_NOT_FOUND = "DestinationNotFound"
+HEADER_ROUTE_NOT_POSSIBLE = "HeaderRouteNotPossible"
 FOREIGN_WEIGHT = "ForeignDestinationHasWeight"
 DESTINATION_RULE_NOT_FOUND = "DestinationRuleNotFound"
 SUBSET_NOT_FOUND = "SubsetNotFound"
@@ -54,6 +82,8 @@ SERVICE_NOT_FOUND = "ServiceNotFound"
 CONFLICT = "Conflict"
 QUERY_REFUSED = "QueryRefused"
 WRITE_REFUSED = "WriteRefused"
+WRITE_FAILING = "WriteFailing"
+INTERNAL_ERROR = "InternalError"
 
 # Actions of people
 ACTION_DONE = "ActionDone"

@@ -9,9 +9,17 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tidegate.api.status import PhaseStatus, RunStatus, Stage
-from tidegate.core import reasons
+from tidegate.core import adopting, reasons
+from tidegate.core.capacity import PERCENT, weight_left_on_canary
 from tidegate.core.convergence import Arm
-from tidegate.core.decision import CreateReplicaSet, Note, PointDestination, ScaleReplicaSet
+from tidegate.core.decision import (
+    CreateReplicaSet,
+    HoldRollout,
+    Note,
+    PointDestination,
+    ReleaseRollout,
+    ScaleReplicaSet,
+)
 from tidegate.core.journal import noted
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
@@ -24,8 +32,21 @@ def at_rest(scene: Scene) -> bool:
     return (
         routes is not None
         and routes.stable == routes.canary == scene.status.stable_revision
-        and all(route.weight == 0 and route.even for route in routes.weights)
+        and all(route.home for route in routes.weights)
     )
+
+
+def in_flight(scene: Scene) -> bool:
+    """Whether a write of ours may be under way: anything but a Rollout at rest.
+
+    A status that was never written has nothing behind it.
+    """
+    status = scene.status
+    if status.observed_generation < 0:
+        return False
+    if adopting.in_flight(scene):
+        return True
+    return status.run is not None or bool(status.draining) or not at_rest(scene)
 
 
 def step(scene: Scene) -> Step:
@@ -33,12 +54,18 @@ def step(scene: Scene) -> Step:
     return (
         stable_size_up(scene)
         or stable_home(scene)
-        or _weights_home(scene)
-        or _canary_home(scene)
+        or routes_home(scene)
+        or adopting.step(scene)
         or _stable_size_down(scene)
         or _start(scene)
+        or _released(scene)
         or _settled(scene)
     )
+
+
+def routes_home(scene: Scene) -> Step | None:
+    """Weights first, then the canary destination; None once both are home."""
+    return weights_home(scene) or _canary_home(scene)
 
 
 def stable_size_up(scene: Scene) -> Step | None:
@@ -48,13 +75,30 @@ def stable_size_up(scene: Scene) -> Step | None:
         return None
     stable = scene.stable
     if stable is None:
-        if revision != scene.target:
-            return None  # its template is gone with its ReplicaSet; nothing can bring it back
+        if revision not in (scene.target, scene.observed.revivable):
+            return None  # `lost.stable_lost` says so
         return Step(scene.status, CreateReplicaSet(revision, scene.full))
-    if stable.replicas >= scene.full:
+    if stable.replicas >= scene.stable_pods:
         return None
-    effect = ScaleReplicaSet(revision, stable.replica_set, stable.uid, scene.full)
-    return Step(scene.status, effect, reason=reasons.SCALING, message="scaling up to the new size")
+    effect = ScaleReplicaSet(revision, stable.replica_set, stable.uid, scene.stable_pods)
+    message = "scaling up to the new size"
+    if scene.shifts:
+        message = f"stable gets {scene.stable_pods} pods, for the traffic it has or gets back"
+    return Step(scene.status, effect, reason=reasons.SCALING, message=message)
+
+
+def size_grown(scene: Scene) -> Step | None:
+    """Remember the largest size that the run has had: what was needed may be needed again.
+
+    Only once its pods are ready, so that a size by mistake is not kept.
+    """
+    run, stable = scene.run, scene.stable
+    if run is None or stable is None or scene.spec.replicas <= run.min_replicas:
+        return None
+    if stable.ready < scene.stable_pods:
+        return None
+    grown = run.model_copy(update={"min_replicas": scene.spec.replicas})
+    return Step(changed(scene.status, run=grown))
 
 
 def stable_home(scene: Scene) -> Step | None:
@@ -63,7 +107,15 @@ def stable_home(scene: Scene) -> Step | None:
     The promotion's own write never comes here: `promotion.commit` reads it first.
     """
     routes, stable = scene.routes, scene.stable
-    if routes is None or stable is None or routes.stable == stable.name or stable.ready == 0:
+    if routes is None or stable is None or routes.stable == stable.name:
+        return None
+    if scene.switches and _others_carry(scene, routes.stable):
+        message = (
+            f"stable has {stable.ready} of {scene.full} pods ready; all requests stay with "
+            f"revision {routes.stable} until half of them are"
+        )
+        return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)
+    if stable.ready == 0:
         return None
     note = Note(
         reasons.TRAFFIC_DRIFT,
@@ -74,20 +126,44 @@ def stable_home(scene: Scene) -> Step | None:
     return Step(scene.status, PointDestination("stable", stable.name), (note,))
 
 
-def _weights_home(scene: Scene) -> Step | None:
-    routes = scene.routes
-    if routes is None or all(r.weight == 0 and r.even for r in routes.weights):
+def _others_carry(scene: Scene, revision: str | None) -> bool:
+    """Whether stable has too few ready pods to take everything from a revision that has some."""
+    other = scene.observed.revision(revision)
+    left = weight_left_on_canary(
+        PERCENT,
+        stable_ready=scene.stable.ready if scene.stable else 0,
+        canary_ready=other.ready if other else 0,
+        full=scene.full,
+    )
+    return left > 0
+
+
+def settling(scene: Scene) -> Step | None:
+    """Proxies must know the new stable pods before weights go home to them."""
+    routes, traffic = scene.routes, scene.status.traffic
+    if routes is None or routes.weight == 0 or routes.canary != routes.stable:
         return None
-    traffic = scene.status.traffic
-    if routes.canary == routes.stable and traffic and traffic.stable_since:
-        settled = traffic.stable_since + scene.settle
-        if scene.now < settled:  # proxies must know the new stable pods before they are sent there
-            return Step(
-                scene.status,
-                reason=reasons.SETTLING,
-                message="stable was re-pointed; waiting for proxies before weights go home",
-                wake_at=settled,
-            )
+    if traffic is None or traffic.stable_since is None:
+        return None
+    settled = traffic.stable_since + scene.settle
+    if scene.now >= settled:
+        return None
+    return Step(
+        scene.status,
+        reason=reasons.SETTLING,
+        message="stable was re-pointed; waiting for proxies before weights go home",
+        wake_at=settled,
+    )
+
+
+def weights_home(scene: Scene) -> Step | None:
+    """All routes at stable 100, as far as its ready pods carry it."""
+    routes = scene.routes
+    if routes is None or all(route.home for route in routes.weights):
+        return None
+    waits = settling(scene)
+    if waits is not None:
+        return waits
     effect = away(scene)
     if effect is not None:
         return Step(scene.status, effect, reason=reasons.REVERTED, message="traffic goes to stable")
@@ -103,7 +179,7 @@ def _canary_home(scene: Scene) -> Step | None:
     routes, stable = scene.routes, scene.status.stable_revision
     if routes is None or stable is None or routes.canary == stable:
         return None
-    nobody_there = _has_no_pods(scene, routes.canary)
+    nobody_there = scene.switches or _has_no_pods(scene, routes.canary)
     if not nobody_there and (scene.stable is None or scene.stable.ready == 0):
         return Step(
             scene.status,
@@ -155,6 +231,8 @@ def _start(scene: Scene) -> Step | None:
         return None
     if scene.paused:
         return Step(status, reason=reasons.PAUSED, message=f"paused before revision {target}")
+    if not scene.rollout.held:
+        return Step(status, HoldRollout())
     number = status.last_run_number + 1
     run = RunStatus(
         number=number,
@@ -162,9 +240,12 @@ def _start(scene: Scene) -> Step | None:
         to_revision=target,
         started_at=scene.now,
         stage=Stage.PREPARING,
-        min_replicas=scene.spec.replicas,
+        skip_to_end=_fast(scene),
+        min_replicas=scene.full,
     )
     message = f"run {number}: revision {status.stable_revision} to {target}"
+    if run.skip_to_end:
+        message += "; it was stable before, so its phases are left out (spec.fastTrack)"
     run = noted(run, scene.now, "run", reasons.RUN_STARTED, message)
     first = scene.spec.phases[0].name if scene.spec.phases else ""
     phase = PhaseStatus(index=0, name=first, entered_at=scene.now) if first else None
@@ -183,6 +264,22 @@ def _start(scene: Scene) -> Step | None:
     return Step(started, notes=(Note(reasons.RUN_STARTED, message),), reason=reasons.RUN_STARTED)
 
 
+def _fast(scene: Scene) -> bool:
+    """Whether the template is among the last revisions that proved themselves."""
+    fast = scene.spec.fast_track
+    return fast is not None and scene.target in scene.status.proven_revisions[: fast.revisions]
+
+
+def _released(scene: Scene) -> Step | None:
+    """At rest a deletion has nothing to put back, so nothing should have to wait for us.
+
+    Unless there is a Deployment to give back.
+    """
+    if not scene.rollout.held or not at_rest(scene) or scene.status.workload is not None:
+        return None
+    return Step(scene.status, ReleaseRollout())
+
+
 def _settled(scene: Scene) -> Step:
     status = scene.status
     if status.reverted_revision is not None and status.reverted_revision == scene.target:
@@ -191,11 +288,14 @@ def _settled(scene: Scene) -> Step:
             f"revision {scene.target} was sent back: {why}. Stable {status.stable_revision} serves "
             "all traffic; change the template, or ask retry"
         )
-        return Step(status, reason=reasons.REVERTED, message=message)
+        return Step(status, reason=reasons.REVERTED, message=message, wake_at=scene.kept_until)
     cleared = changed(status, reverted_revision=None, pause=None)
     ready = scene.stable.ready if scene.stable else 0
     if ready < scene.spec.replicas:
         message = f"{ready} of {scene.spec.replicas} pods of the stable revision are ready"
         return Step(cleared, reason=reasons.WAITING_FOR_PODS, message=message)
     message = f"revision {status.stable_revision} serves all traffic"
-    return Step(cleared, reason=reasons.HEALTHY, message=message)
+    until = scene.kept_until
+    if until is not None:
+        message += f"; the smaller size of {scene.spec.replicas} waits until {until:%H:%M:%S} UTC"
+    return Step(cleared, reason=reasons.HEALTHY, message=message, wake_at=until)

@@ -9,11 +9,14 @@ read anew (`checks.may_raise`).
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import capacity, reasons
-from tidegate.core.decision import Note, SetWeight
+from tidegate.core import capacity, deadlines, going_back, reasons
+from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
+from tidegate.core.measuring import refused
+from tidegate.core.observation import Observed, RouteWeight
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
 
@@ -24,12 +27,13 @@ OUTCOME_SUPERSEDED = "Superseded"
 
 def weight_to_leave(scene: Scene, weight: int) -> int:
     """The share in percent that has to stay on the canary for want of ready stable pods."""
-    return capacity.weight_left_on_canary(
+    left = capacity.weight_left_on_canary(
         weight,
         stable_ready=scene.stable.ready if scene.stable else 0,
         canary_ready=scene.canary.ready if scene.canary else _other_ready(scene),
         full=scene.full,
     )
+    return weight if left and scene.switches else left  # all or nothing
 
 
 def _other_ready(scene: Scene) -> int:
@@ -42,9 +46,28 @@ def away(scene: Scene) -> SetWeight | None:
     """The next route write that takes traffic off the canary, or None when there is none left."""
     for route in scene.routes.weights if scene.routes else ():
         keep = weight_to_leave(scene, route.weight)
-        if route.weight > keep or not route.even:
-            return SetWeight(route.virtual_service, keep)
+        # How many requests header routes bring is not known: they stay until stable can carry all.
+        matched = route.matched and not weight_to_leave(scene, capacity.PERCENT)
+        if route.weight > keep or not route.even or matched:
+            return SetWeight(route.virtual_service, keep, () if matched else route.match)
     return None
+
+
+def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:
+    """Whether that write only gives the canary less: safe in any state, whoever wrote before."""
+    if isinstance(effect, SwitchService):
+        return effect.back
+    if not isinstance(effect, SetWeight) or observed.routes is None:
+        return False
+    routes = observed.routes.weights
+    return any(_lessens(r, effect) for r in routes if r.virtual_service == effect.virtual_service)
+
+
+def _lessens(route: RouteWeight, effect: SetWeight) -> bool:
+    """Whether that write takes weight or header routes away, and adds neither."""
+    if effect.weight > route.weight or effect.match not in ((), None, route.match):
+        return False
+    return effect.weight < route.weight or (route.matched and effect.match == ())
 
 
 def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutStatus:
@@ -62,6 +85,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         message=message,
         started_at=run.started_at,
         finished_at=scene.now,
+        kept_replicas=run.min_replicas if scene.spec.replicas < run.min_replicas else None,
         history=run.history,
     )
     return changed(
@@ -73,6 +97,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         last_run_number=run.number,
         pause=None,
         waiting_since=None,
+        deadline_since=None,
         blind_since=None,
     )
 
@@ -81,12 +106,14 @@ def send_back(scene: Scene, reason: str, message: str) -> Step:
     """End the run as reverted; the route write that does it comes with the same step."""
     run = scene.run
     assert run is not None, "send_back is called only while a run is on"
+    if scene.baking:
+        return _to_the_old(scene, reason, message)
     if scene.routes is None:
         message += "; the routes cannot be read now, so traffic follows as soon as they can"
     status = changed(
         end_run(scene, OUTCOME_REVERTED, reason, message),
         reverted_revision=None
-        if run.to_revision == scene.status.stable_revision
+        if run.undo or run.to_revision == scene.status.stable_revision
         else run.to_revision,
     )
     note = Note(
@@ -95,6 +122,38 @@ def send_back(scene: Scene, reason: str, message: str) -> Step:
         warning=True,
     )
     return Step(status, away(scene), (note,), reason, message)
+
+
+def _to_the_old(scene: Scene, reason: str, message: str) -> Step:
+    """Send back what is promoted already: the run ends, and the way back is a run of its own.
+
+    The route write leads as in any revert, where the canary destination selects the old revision
+    already and its pods carry everything; otherwise the intent is stored first.
+    """
+    run = scene.run
+    assert run is not None, "called only in a bake"
+    assert run.from_revision is not None, "a bake keeps an old revision"
+    ended = end_run(scene, OUTCOME_REVERTED, reason, message)
+    status = going_back.begun(scene, ended, run.from_revision, message)
+    sentence = (
+        f"run {run.number}: revision {run.to_revision} sent back to {run.from_revision}: {message}"
+    )
+    effect = going_back.lead(scene)
+    notes = (Note(reasons.REVERTED, sentence, warning=True), *going_back.note_of(status))
+    return Step(status, effect, notes + going_back.shift_note(scene, effect), reason, message)
+
+
+def can_go_back(scene: Scene) -> bool:
+    """Whether what a bake would send traffic back to is still there."""
+    return not scene.baking or scene.canary is not None
+
+
+def found_back(scene: Scene) -> Step | None:
+    """A way back whose record was lost: the routes tell."""
+    if not going_back.is_back(scene):
+        return None
+    message = f"the routes send all traffic to revision {scene.canary_revision}"
+    return send_back(scene, reasons.UNDONE, message)
 
 
 def unfinished(scene: Scene) -> Step | None:
@@ -107,17 +166,29 @@ def unfinished(scene: Scene) -> Step | None:
         return None
     if routes.stable != stable or routes.canary == stable:
         return None
-    effect = away(scene)
+    effect = away(scene) or _pods_back(scene)
     if effect is None:
         return None
     return Step(scene.status, effect, reason=reasons.REVERTED, message="traffic goes to stable")
 
 
+def _pods_back(scene: Scene) -> ScaleReplicaSet | None:
+    """All of stable's pods again, where it was shrunk: the rest of its traffic waits for them."""
+    stable = scene.stable
+    if stable is None or scene.routes is None or not scene.routes.weight:
+        return None
+    if stable.replicas >= scene.full:
+        return None
+    return ScaleReplicaSet(stable.name, stable.replica_set, stable.uid, scene.full)
+
+
 def on_trouble(scene: Scene) -> Step | None:
     """Send the run back if a guard, a deadline or blindness says so."""
-    if scene.run is None:
+    if scene.run is None or not can_go_back(scene):
         return None
-    return _on_breach(scene) or _on_deadline(scene) or _on_blindness(scene)
+    if scene.undo:
+        return _on_deadline(scene)
+    return _on_breach(scene) or _on_deadline(scene) or _on_timeout(scene) or _on_blindness(scene)
 
 
 def _on_breach(scene: Scene) -> Step | None:
@@ -143,14 +214,28 @@ def _number(value: float | None) -> str:
 def _on_deadline(scene: Scene) -> Step | None:
     since = scene.status.waiting_since
     limit = timedelta(seconds=scene.spec.progress_deadline_s)
-    if since is None or scene.now - since < limit:
+    if since is None or scene.now - since < limit or scene.baking:
         return None
+    if scene.undo and scene.routes is not None and scene.routes.weight > 0:
+        return None  # it serves already, and there is no better place to send to
     ready = scene.canary.ready if scene.canary else 0
+    if ready >= scene.canary_pods > 0:
+        return None  # they came in time, and proxies get to know them
     message = (
         f"{ready} of {scene.canary_pods} pods of the new revision were ready after "
         f"progressDeadline {scene.spec.progress_deadline_s:g}s; look at the pods' events"
     )
     return send_back(scene, reasons.PROGRESS_DEADLINE_EXCEEDED, message)
+
+
+def _on_timeout(scene: Scene) -> Step | None:
+    """The phase's own deadline; while something must be mended first, that is said instead."""
+    if scene.phase is None or scene.phase.on_timeout != "revert":
+        return None
+    message = deadlines.overdue(scene)
+    if not message or scene.observed.problems or refused(scene):
+        return None
+    return send_back(scene, reasons.PHASE_DEADLINE_EXCEEDED, message)
 
 
 def _on_blindness(scene: Scene) -> Step | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tidegate.api.phases import HttpMatch, Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import reasons
+from tidegate.core import deadlines, reasons, shifting
+from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
 from tidegate.core.decision import (
     CreateReplicaSet,
@@ -16,6 +18,7 @@ from tidegate.core.decision import (
 )
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, obstacle_to_raise, unanswered
+from tidegate.core.observation import RouteWeight
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
 
@@ -25,7 +28,7 @@ def step(scene: Scene) -> Step:
     assert scene.run is not None, "called only while a run is on"
     if scene.run.stage is Stage.PREPARING:
         return _prepare(scene)
-    return _hold_phase(scene)
+    return deadlines.reminded(scene, _hold_phase(scene))
 
 
 def _prepare(scene: Scene) -> Step:
@@ -36,8 +39,13 @@ def _prepare(scene: Scene) -> Step:
         or _answered(scene)
         or _not_paused(scene)
         or canary_pointed(scene)
-        or _enter(scene, 0 if scene.full else len(scene.spec.phases))  # no pods: nothing to try
+        or enter(scene, 0 if _to_be_tried(scene) else len(scene.spec.phases))
     )
+
+
+def _to_be_tried(scene: Scene) -> bool:
+    """Whether there are pods to try, and nobody said to leave the phases out."""
+    return scene.full > 0 and scene.run is not None and not scene.run.skip_to_end
 
 
 def _hold_phase(scene: Scene) -> Step:
@@ -51,10 +59,12 @@ def _hold_phase(scene: Scene) -> Step:
         canary_size_up(scene)
         or canary_alive(scene)
         or canary_pointed(scene)
-        or weight_down(scene, phase.weight)
+        or shifting.back(scene, phase.weight)
+        or weight_down(scene, phase.weight, phase.match)
         or canary_ready(scene)
-        or weight_to(scene, phase.weight)
+        or _weight_up(scene, phase)
         or _realised(scene)
+        or shifting.shrunk(scene, phase.weight)
         or _held(scene)
         or _measured(scene)
         or _advance(scene)
@@ -75,7 +85,8 @@ def canary_size_up(scene: Scene) -> Step | None:
     run, view = scene.run, scene.canary
     assert run is not None, "called only while a run is on"
     if view is None:
-        return Step(scene.status, CreateReplicaSet(run.to_revision, scene.canary_pods))
+        revision = scene.canary_revision or run.to_revision
+        return Step(scene.status, CreateReplicaSet(revision, scene.canary_pods))
     if view.replicas < scene.canary_pods:
         effect = ScaleReplicaSet(view.name, view.replica_set, view.uid, scene.canary_pods)
         return Step(scene.status, effect)
@@ -98,7 +109,7 @@ def canary_ready(scene: Scene) -> Step | None:
 
 def canary_alive(scene: Scene) -> Step | None:
     """A canary without any ready pod gets no traffic; it gets it back when pods are ready."""
-    if scene.canary is not None and scene.canary.ready > 0:
+    if not scene.full or (scene.canary is not None and scene.canary.ready > 0):
         return None
     taken = weight_to(scene, 0)
     if taken is None or taken.effect is None:
@@ -113,19 +124,21 @@ def canary_alive(scene: Scene) -> Step | None:
 
 def canary_pointed(scene: Scene) -> Step | None:
     """The canary destination selects the new revision; re-pointed only while nothing uses it."""
-    run, routes = scene.run, scene.routes
-    assert run is not None, "called only while a run is on"
+    routes, revision = scene.routes, scene.canary_revision
+    assert revision is not None, "called only while a run is on"
     assert routes is not None, "an unreadable route is a problem, handled before"
-    if routes.canary == run.to_revision:
+    if routes.canary == revision:
         return None
-    if routes.weight > 0:
+    if not routes.idle_canary and not scene.switches:
         return weight_to(scene, 0)
     if scene.canary is None or scene.canary.ready == 0:
         return canary_ready(scene)
+    if scene.switches:  # a preview is for tests; nobody waits for it to be idle
+        return Step(scene.status, PointDestination("canary", revision))
     alone = routes.canary if routes.canary != routes.stable else None
     gone = let_go(scene, Arm("canary", alone), scene.weight_since)
     if gone.free:
-        return Step(scene.status, PointDestination("canary", run.to_revision))
+        return Step(scene.status, PointDestination("canary", revision))
     return Step(
         scene.status,
         reason=reasons.WAITING_FOR_IDLE,
@@ -135,14 +148,21 @@ def canary_pointed(scene: Scene) -> Step | None:
     )
 
 
-def weight_to(scene: Scene, weight: int) -> Step | None:
-    """One route write towards that share; down at once, up only while nothing speaks against it."""
+def weight_to(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+    """One route write towards that share and those header routes.
+
+    Down at once, up only while nothing speaks against it; a header route that comes is up.
+    """
     routes = scene.routes
     assert routes is not None, "an unreadable route is a problem, handled before"
-    wrong = next((r for r in routes.weights if r.weight != weight or not r.even), None)
+    wrong = next(
+        (r for r in routes.weights if r.weight != weight or not r.even or not r.carries(match)),
+        None,
+    )
     if wrong is None:
         return None
-    if wrong.weight < weight or (weight > 0 and wrong.weight == weight):  # or some route is below
+    below = wrong.weight < weight or (weight > 0 and wrong.weight == weight)  # or some route is
+    if below or (match and not wrong.carries(match)):
         if scene.canary is None or scene.canary.ready == 0:
             return Step(
                 scene.status,
@@ -155,24 +175,54 @@ def weight_to(scene: Scene, weight: int) -> Step | None:
         if obstacle:
             message = f"weight stays at {wrong.weight}: {obstacle}"
             return Step(scene.status, reason=reasons.WAITING_FOR_METRICS, message=message)
-    note = Note(
-        reasons.TRAFFIC_SHIFTED,
-        f"canary {wrong.weight} -> {weight} % in VirtualService {wrong.virtual_service}",
+        if scene.now < scene.canary_known_at and wrong.weight == 0 and not wrong.matched:
+            return not_known_yet(scene)
+    return _shift(scene, wrong, weight, match)
+
+
+def not_known_yet(scene: Scene) -> Step:
+    """The first traffic waits until proxies know whom to send it to."""
+    return Step(
+        scene.status,
+        reason=reasons.SETTLING,
+        message="the first pods of the new revision are ready; proxies get traffic.settle "
+        f"{scene.settle.total_seconds():g}s to know them before traffic goes there",
+        wake_at=scene.canary_known_at,
     )
-    return Step(scene.status, SetWeight(wrong.virtual_service, weight), (note,))
 
 
-def weight_down(scene: Scene, weight: int) -> Step | None:
-    """One route write that takes away what the canary has above that share; never waits."""
+def weight_down(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+    """One route write that takes away what the canary has above that share.
+
+    It waits for nothing but a ready pod of stable, where the canary has one.
+
+    Header routes other than those for `match` are above it, too.
+    """
+    for route in scene.routes.weights if scene.routes else ():
+        stray = route.matched and not route.carries(match)
+        if route.weight > weight or stray:
+            left = route.match if route.match and not stray else ()
+            return _shift(scene, route, min(route.weight, weight), left)
+    return None
+
+
+def _shift(scene: Scene, route: RouteWeight, weight: int, match: tuple[HttpMatch, ...]) -> Step:
+    less = weight < route.weight or (route.matched and not match)
+    if less and not scene.undo and _only_canary_serves(scene):
+        message = f"weight stays at {route.weight}: no pod of stable is ready, and the canary's are"
+        return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)
+    left = match if route.http else ()
+    said = f"canary {route.weight} -> {weight} % in {route.title}{and_matched(left)}"
+    note = Note(reasons.TRAFFIC_SHIFTED, said)
+    return Step(scene.status, SetWeight(route.virtual_service, weight, left), (note,))
+
+
+def _only_canary_serves(scene: Scene) -> bool:
+    """Whether every request that is taken from the canary destination would find nobody."""
     routes = scene.routes
-    over = next((r for r in routes.weights if r.weight > weight), None) if routes else None
-    if over is None:
-        return None
-    note = Note(
-        reasons.TRAFFIC_SHIFTED,
-        f"canary {over.weight} -> {weight} % in VirtualService {over.virtual_service}",
-    )
-    return Step(scene.status, SetWeight(over.virtual_service, weight), (note,))
+    assert routes is not None, "an unreadable route is a problem, handled before"
+    stable, canary = (scene.observed.revision(name) for name in (routes.stable, routes.canary))
+    return canary is not None and canary.ready > 0 and (stable is None or stable.ready == 0)
 
 
 def _answered(scene: Scene) -> Step | None:
@@ -190,23 +240,25 @@ def _not_paused(scene: Scene) -> Step | None:
     return Step(scene.status, reason=reasons.PAUSED, message=f"paused by {by}")
 
 
-def _enter(scene: Scene, index: int) -> Step:
-    """Move to that phase, or to promotion after the last one."""
+def enter(scene: Scene, index: int) -> Step:
+    """Move to that phase, or to promotion after the last one; what it was like is not asked."""
     run = scene.run
     assert run is not None, "called only while a run is on"
     if index >= len(scene.spec.phases):
-        message = f"all phases passed; promoting revision {run.to_revision}"
+        message = f"all phases are over; promoting revision {run.to_revision}"
         moved = changed(
             scene.status, run=run.model_copy(update={"stage": Stage.PROMOTING}), phase=None
         )
         moved = note_run(moved, scene.now, "promotion", reasons.PROMOTING, message)
         return Step(moved, notes=(Note(reasons.PROMOTING, message),), reason=reasons.PROMOTING)
     phase = scene.spec.phases[index]
-    message = f"phase {phase.name}: {phase.weight} % of traffic, hold {phase.hold_s:g}s"
+    share = f"{phase.weight} % of traffic{and_matched(phase.match)}"
+    message = f"phase {phase.name}: {share}, hold {phase.hold_s:g}s"
     status = changed(
         scene.status,
         run=run.model_copy(update={"stage": Stage.PHASE}),
         phase=PhaseStatus(index=index, name=phase.name, entered_at=scene.now),
+        deadline_since=None if phase.deadline_s is None or scene.paused else scene.now,
     )
     status = note_run(status, scene.now, phase.name, reasons.PHASE_STARTED, message)
     return Step(status, notes=(Note(reasons.PHASE_STARTED, message),), reason=reasons.PHASE_STARTED)
@@ -216,7 +268,23 @@ def _skipped(scene: Scene) -> Step | None:
     """A person asked to promote: the remaining phases are left out, the guards are not."""
     if scene.run is None or not scene.run.skip_to_end:
         return None
-    return _enter(scene, len(scene.spec.phases))
+    return enter(scene, len(scene.spec.phases))
+
+
+def _weight_up(scene: Scene, asked: Phase) -> Step | None:
+    """The phase's weight and header routes; if they were there before, that hold ends first.
+
+    Its end is stored first, or a crash right after the write would leave a hold that looks
+    unbroken, though the canary had less than its share. More than its share it loses at once: that
+    tried it no less.
+    """
+    step, phase = weight_to(scene, asked.weight, asked.match), scene.status.phase
+    if step is None or step.effect is None or phase is None or phase.started_at is None:
+        return step
+    share = f"{asked.weight} %{and_matched(asked.match)}"
+    message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
+    stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
+    return Step(stopped, reason=reasons.WAITING_FOR_TRAFFIC, message=message)
 
 
 def _realised(scene: Scene) -> Step | None:
@@ -255,14 +323,22 @@ def _realised_since(scene: Scene) -> datetime | None:
     assert run is not None, "called only while a run is on"
     entered = scene.status.phase.entered_at if scene.status.phase else scene.now
     since = scene.weight_since
-    if phase.weight == 100:  # noqa: PLR2004 — all of it: nothing may reach stable any more
+    if scene.switches:
+        seen = Seen.SILENT  # no proxy has to take up anything; old connections end with the pods
+    elif phase.weight == 100:  # noqa: PLR2004 — all of it: nothing may reach stable any more
         seen = idle(traffic, Arm("stable", scene.status.stable_revision), since)
     else:
-        seen = share(traffic, run.to_revision, phase.weight, since)
+        written = scene.routes.written(phase.weight) if scene.routes else None
+        matched = bool(phase.match)
+        seen = share(
+            traffic, run.to_revision, phase.weight, since, written=written, at_least=matched
+        )
     settled = since + scene.settle
-    if seen is Seen.YES and traffic is not None:
+    if phase.match and scene.now < settled:
+        return None  # who has which headers nobody counts: time has to stand in for that part
+    if seen is Seen.YES and traffic is not None and not phase.match:
         realised = realised_at(traffic, since)
-    elif seen is Seen.SILENT and scene.now >= settled:
+    elif seen in (Seen.YES, Seen.SILENT) and scene.now >= settled:
         realised = settled
     else:
         return None
@@ -299,7 +375,7 @@ def _advance(scene: Scene) -> Step:
     assert phase is not None, "called only inside a phase"
     message = f"phase {phase.name} passed at {phase.weight} %"
     passed = note_run(status, scene.now, phase.name, reasons.PHASE_PASSED, message)
-    after = _enter(
+    after = enter(
         Scene(scene.rollout, passed, scene.observed, scene.now),
         scene.spec.phases.index(phase) + 1,
     )

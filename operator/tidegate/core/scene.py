@@ -8,10 +8,24 @@ from datetime import datetime, timedelta
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import Rollout, RolloutSpec
-from tidegate.api.status import RolloutStatus, RunStatus, Stage
+from tidegate.api.status import RolloutStatus, RunStatus, Stage, WorkloadStage
 from tidegate.core import capacity
 from tidegate.core.decision import Effect, Note
-from tidegate.core.observation import Answer, Observed, Reading, RevisionView, RoutesView
+from tidegate.core.observation import (
+    Answer,
+    Observed,
+    Reading,
+    RevisionView,
+    RoutesView,
+    RouteWeight,
+)
+from tidegate.core.switching import canary_of, routes_of
+
+SIZE_KEPT_S = 60.0
+"""Seconds after a run until a size that was lowered in it is carried out.
+
+An autoscaler looks every 15 s: by then it has seen all the traffic on the pods that carry it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +78,80 @@ class Scene:
         return self.observed.revision(self.status.stable_revision)
 
     @property
+    def baking(self) -> bool:
+        """Whether the run's revision is promoted already, and the old one kept warm."""
+        return self.run is not None and self.run.stage is Stage.BAKING
+
+    @property
+    def undo(self) -> bool:
+        """Whether the run is the way back to a proven revision."""
+        return self.run is not None and bool(self.run.undo)
+
+    @property
+    def canary_revision(self) -> str | None:
+        """Whom the run's canary destination is for: who is tried; in a bake, who may come back."""
+        return canary_of(self.run) if self.run else None
+
+    @property
     def canary(self) -> RevisionView | None:
-        """The ReplicaSet of the revision being tried."""
-        return self.observed.revision(self.run.to_revision) if self.run else None
+        """The ReplicaSet of that revision."""
+        return self.observed.revision(self.canary_revision)
 
     @property
     def routes(self) -> RoutesView | None:
         """The routes, or None while they cannot be read."""
-        return self.observed.routes
+        service = self.observed.service
+        return routes_of(self.status, service) if service else self.observed.routes
+
+    @property
+    def switches(self) -> bool:
+        """Whether all traffic goes to one side or the other: the router is a plain Service."""
+        return self.observed.service is not None
 
     @property
     def full(self) -> int:
-        """Pods that carry all traffic: never fewer than when the run began."""
-        return max(self.spec.replicas, self.run.min_replicas if self.run else 0)
+        """Pods that carry all traffic: no fewer than they replace, nor than a run has.
+
+        A run's count for a minute after it, too: an autoscaler that looks at stable sees less load
+        than will come back to it.
+        """
+        if self.run is not None:
+            return max(self.spec.replicas, self.run.min_replicas, self._replaced)
+        last = self.status.last_run if self.kept_until is not None else None
+        kept = (last.kept_replicas or 0) if last else 0
+        return max(self.spec.replicas, kept, self._replaced)
+
+    @property
+    def kept_until(self) -> datetime | None:
+        """Until when a size that was lowered in the last run waits; None when none does."""
+        last = self.status.last_run
+        if self.run is not None or last is None:
+            return None
+        if (last.kept_replicas or 0) <= self.spec.replicas:
+            return None
+        return self.at(last.finished_at + timedelta(seconds=SIZE_KEPT_S))
+
+    @property
+    def _replaced(self) -> int:
+        """Pods of a Deployment that is being taken over and still has them."""
+        taken, workload = self.status.workload, self.observed.workload
+        if taken is None or workload is None or taken.stage is not WorkloadStage.TAKING_OVER:
+            return 0
+        return workload.replicas
 
     @property
     def settle(self) -> timedelta:
         """Time the proxies get to take up a write before anything relies on it."""
         return timedelta(seconds=self.spec.traffic.settle_s if self.spec.traffic else 0.0)
+
+    @property
+    def canary_known_at(self) -> datetime:
+        """When every proxy may be taken to know a ready pod of the canary.
+
+        A pod that is ready here becomes an endpoint elsewhere, and later: a route that reaches
+        the proxies before it sends requests to nobody.
+        """
+        return (self.status.canary_ready_since or self.now) + self.settle
 
     @property
     def phase(self) -> Phase | None:
@@ -95,13 +165,28 @@ class Scene:
         """Pods the canary must have now."""
         if self.run is None:
             return 0
-        if self.run.stage is Stage.PROMOTING or self.run.skip_to_end:
+        if self.run.stage in (Stage.PROMOTING, Stage.BAKING) or self.run.skip_to_end:
             return self.full
         if self.phase is None and self.run.stage is Stage.PHASE:
             return self.canary.replicas if self.canary else 0  # its phase is gone: as many as now
         if self.phase is None:
             return self.full
         return capacity.phase_pods(self.phase, self.full)
+
+    @property
+    def shifts(self) -> bool:
+        """Whether stable may have fewer pods now than carry all traffic."""
+        on_the_way = self.run is not None and self.run.stage is not Stage.PREPARING
+        return on_the_way and self.spec.capacity.mode == "shift" and not self.switches
+
+    @property
+    def stable_pods(self) -> int:
+        """Pods stable must have now, for what the routes send it and for what is to come back."""
+        if not self.shifts or self.routes is None:
+            return self.full
+        left = min((_least(route) for route in self.routes.weights), default=0)
+        ahead = left if self.phase is None else min(left, self.phase.weight)
+        return capacity.stable_pods(ahead, self.full, self.spec.capacity.headroom_percent)
 
     @property
     def paused(self) -> bool:
@@ -120,8 +205,8 @@ class Scene:
         return tuple((Check(f"gate/{place}/{i}", gate), gate) for i, gate in enumerate(phase.gates))
 
     def checks(self) -> tuple[Check, ...]:
-        """What is watched now: the guards, and in a phase its gates."""
-        if self.run is None:
+        """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
+        if self.run is None or self.undo:
             return ()
         watched = tuple(check for check, _ in self.guards())
         if self.run.stage is Stage.PHASE and self.phase is not None:
@@ -133,7 +218,7 @@ class Scene:
 
         So a query that the provider refuses is found before any request is at stake.
         """
-        if self.run is None or self.run.stage is not Stage.PREPARING:
+        if self.run is None or self.undo or self.run.stage is not Stage.PREPARING:
             return self.checks()
         gates = tuple(check for phase in self.spec.phases for check, _ in self.gates(phase))
         return self.checks() + gates
@@ -141,29 +226,41 @@ class Scene:
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
 
-        What was measured before the canary destination selected the revision is about somebody
-        else; it only tells that the provider answers.
+        What was measured before its destination selected the revision is about somebody else;
+        it only tells that the provider answers.
         """
         raw = self.observed.readings.get(check.id, ())
-        since = self.canary_since
+        since = self.measured_since
+        if raw and since is not None and raw[0].at >= since:
+            return raw  # they are in the order of time
         return tuple(_of_revision(reading, since) for reading in raw)
 
     @property
-    def canary_since(self) -> datetime | None:
-        """When the canary destination began to select the revision being tried."""
-        traffic = self.status.traffic
-        if self.run is None or traffic is None or traffic.canary != self.run.to_revision:
+    def measured_since(self) -> datetime | None:
+        """When its destination began to select the run's revision: the stable one, in a bake."""
+        traffic, run = self.status.traffic, self.run
+        if run is None or traffic is None:
             return None
-        return traffic.canary_since
+        if self.baking:
+            return traffic.stable_since if traffic.stable == run.to_revision else None
+        return traffic.canary_since if traffic.canary == run.to_revision else None
 
     @property
     def weight_since(self) -> datetime:
-        """When the routes were first seen with the weight they have now."""
-        return self.status.traffic.weight_since if self.status.traffic else self.now
+        """When the routes were first seen with the weight they have now; now while they differ."""
+        traffic = self.status.traffic
+        return (traffic.weight_since if traffic else None) or self.now
 
     def at(self, moment: datetime) -> datetime | None:
         """That moment if it is still to come: a time to wake at."""
         return moment if moment > self.now else None
+
+
+def _least(route: RouteWeight) -> int:
+    """The share in percent that the canary takes off stable there at the least."""
+    if not route.even:
+        return 0
+    return min(route.weight, int(route.written[0])) if route.written else route.weight
 
 
 def _of_revision(reading: Reading, since: datetime | None) -> Reading:
@@ -177,4 +274,6 @@ def changed(status: RolloutStatus, **fields: object) -> RolloutStatus:
     unknown = fields.keys() - RolloutStatus.model_fields.keys()
     if unknown:
         raise TypeError(f"RolloutStatus has no {sorted(unknown)}")
+    if all(getattr(status, name) == value for name, value in fields.items()):
+        return status  # most passes change nothing: no need to check it all again
     return status.model_copy(update=fields)

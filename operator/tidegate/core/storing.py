@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.api.status import CheckStatus, RolloutStatus
+from tidegate.api.status import CheckStatus, RolloutStatus, Verdict
+from tidegate.core import reasons
+from tidegate.core.decision import Effect, Note, SetWeight
 
 REFRESH_S = 10.0
 """Measured values alone are written no more often than this; a verdict that flips is at once."""
@@ -20,12 +22,19 @@ INTENT = (
     "last_action",
     "last_run",
     "draining",
+    "workload",
 )
 
 
 def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
     """Whether something was decided that must be stored before anything acts on it."""
+    if _route_missing(stored) != _route_missing(status):
+        return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
+
+
+def _route_missing(status: RolloutStatus) -> bool:
+    return status.traffic is not None and status.traffic.missing
 
 
 def worth_writing(stored: RolloutStatus, status: RolloutStatus, now: datetime) -> bool:
@@ -36,6 +45,27 @@ def worth_writing(stored: RolloutStatus, status: RolloutStatus, now: datetime) -
         return True
     shown = [check.measured_at for check in stored.checks if check.measured_at is not None]
     return not shown or now - max(shown) >= timedelta(seconds=REFRESH_S)
+
+
+def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | None) -> bool:
+    """Whether the verdicts under which the canary gets more must be stored before it gets it.
+
+    Else the record would say for a moment that traffic was sent to what had just failed, and
+    after a crash for longer. Nothing that takes traffic from a canary, nor a way back, waits.
+    """
+    if not isinstance(effect, SetWeight) or status.run is None or status.run.undo:
+        return False
+    more = status.traffic is None or effect.weight > status.traffic.weight or bool(effect.match)
+    return more and _verdicts(stored) != _verdicts(status)
+
+
+def told_already(notes: tuple[Note, ...]) -> tuple[Note, ...]:
+    """Of such a decision's notes those that are true before its effect: what was seen."""
+    return tuple(note for note in notes if note.reason != reasons.TRAFFIC_SHIFTED)
+
+
+def _verdicts(status: RolloutStatus) -> dict[str, Verdict]:
+    return {check.id: check.verdict for check in status.checks if check.kind == "guard"}
 
 
 def _without_numbers(status: RolloutStatus) -> RolloutStatus:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from tidegate.api.limits import MAX_MESSAGE_CHARS
 from tidegate.api.status import RolloutStatus, State, Verdict
+from tidegate.core.adopting import taking_over
+from tidegate.core.lost import stable_lost
 from tidegate.core.observation import Problem
 from tidegate.core.resting import at_rest
 from tidegate.core.scene import Scene, Step, changed
+
+SIZE_WAITS = "; the smaller size of"
 
 
 def state_of(scene: Scene, problems: tuple[Problem, ...]) -> State:
@@ -14,10 +18,16 @@ def state_of(scene: Scene, problems: tuple[Problem, ...]) -> State:
     status = scene.status
     if problems:
         return State.INVALID
-    if status.stable_revision is None:
+    if status.stable_revision is None or (taking_over(scene) and status.run is None):
         return State.INITIALIZING
+    if scene.rollout.deleting and status.workload is not None:
+        return State.PROGRESSING
+    if scene.undo:
+        return State.REVERTING
+    if status.run is not None and scene.paused:
+        return State.PAUSED
     if status.run is not None:
-        return State.PAUSED if scene.paused else State.PROGRESSING
+        return State.BAKING if scene.baking else State.PROGRESSING
     sent_back = status.reverted_revision is not None and status.reverted_revision == scene.target
     if sent_back:
         return State.REVERTED if at_rest(scene) else State.REVERTING
@@ -32,19 +42,42 @@ def summarised(scene: Scene, step: Step, problems: tuple[Problem, ...]) -> Rollo
     """The step's status with state, message and the numbers of the print columns."""
     after = Scene(scene.rollout, step.status, scene.observed, scene.now)
     stable = after.stable or after.observed.revision(after.target)
-    message = " ".join(p.message for p in problems) or step.message or scene.status.message
+    lost = stable_lost(after)
+    if problems:
+        message = " ".join(p.message for p in problems)
+    elif lost:  # at rest nothing else is true
+        message = lost if after.run is None else f"{lost} {step.message}".rstrip()
+    else:
+        message = _with_size(after, step.message or scene.status.message)
     return changed(
         step.status,
         observed_generation=scene.rollout.generation,
         state=state_of(after, problems),
         message=message[:MAX_MESSAGE_CHARS],
         weight=after.routes.weight if after.routes else step.status.weight,
-        ready=f"{stable.ready if stable else 0}/{scene.spec.replicas}",
+        ready=f"{stable.ready if stable else 0}/{_wanted(after)}",
         gates_summary=_gates(step.status),
         replicas=stable.replicas if stable else 0,
         ready_replicas=stable.ready if stable else 0,
-        selector=_selector(scene),
+        selector=_selector(after),
     )
+
+
+def _with_size(scene: Scene, message: str) -> str:
+    """The message, and in a run that a smaller size waits for its end."""
+    if scene.run is None:
+        return message
+    message = message.partition(SIZE_WAITS)[0]
+    if scene.spec.replicas >= scene.run.min_replicas or not message:
+        return message
+    return f"{message}{SIZE_WAITS} {scene.spec.replicas} waits for the end of the run"
+
+
+def _wanted(scene: Scene) -> int:
+    """Pods of stable that are wanted now: with shift, those it has or must have."""
+    if not scene.shifts:
+        return scene.spec.replicas
+    return max(scene.stable_pods, scene.stable.replicas if scene.stable else 0)
 
 
 def _gates(status: RolloutStatus) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from math import isfinite
 from typing import Literal
 
@@ -38,6 +39,11 @@ def stale_after_s(bound: Bound) -> float:
     return STALE_INTERVALS * bound.interval_s + STALE_GRACE_S
 
 
+def fresh(bound: Bound, measured_at: datetime, now: datetime) -> bool:
+    """Whether a reading of that time still says something; a clock set back makes it too new."""
+    return -STALE_GRACE_S <= (now - measured_at).total_seconds() <= stale_after_s(bound)
+
+
 def judge(bound: Bound, reading: Reading) -> Verdict:
     """The verdict of one reading by itself."""
     if reading.answer in (Answer.ERROR, Answer.REFUSED):
@@ -57,8 +63,7 @@ def latest_verdict(bound: Bound, readings: Sequence[Reading], now: datetime) -> 
     """The verdict of the newest reading; NODATA when there is none or it is stale."""
     if not readings:
         return Verdict.NODATA
-    age_s = (now - readings[-1].at).total_seconds()
-    if not -STALE_GRACE_S <= age_s <= stale_after_s(bound):  # a clock set back makes it negative
+    if not fresh(bound, readings[-1].at, now):
         return Verdict.NODATA
     return judge(bound, readings[-1])
 
@@ -68,9 +73,9 @@ def guard_breached(guard: Guard, readings: Sequence[Reading]) -> bool:
 
     Readings that measured nothing (no data, error, too few samples) neither help nor hurt.
     """
-    verdicts = [judge(guard, reading) for reading in readings]
-    measured = [v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL)]
-    return measured[-guard.of :].count(Verdict.FAIL) >= guard.breaches
+    verdicts = (judge(guard, reading) for reading in reversed(readings))
+    measured = (v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL))
+    return [*islice(measured, guard.of)].count(Verdict.FAIL) >= guard.breaches
 
 
 def _passing_since(

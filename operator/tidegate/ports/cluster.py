@@ -19,6 +19,10 @@ class Gone(Exception):
     """The object is not there any more."""
 
 
+class NotServed(Gone):
+    """The API server has no such kind: its custom resource definition is not installed."""
+
+
 class ApiUnavailable(Exception):
     """The API server did not answer in time or is overloaded; `retry_after_s` may say how long."""
 

@@ -40,13 +40,17 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Arms:
-    """The two destinations of one Rollout and all its revisions, for the traffic question."""
+    """The two destinations of one Rollout and all its revisions, for the traffic question.
+
+    `measured` is whom checks are about where that is not the canary: in a bake, mostly stable.
+    """
 
     namespace: str
     rollout: str
     revisions: tuple[str, ...]
     stable: Subject
     canary: Subject
+    measured: Subject | None = None
 
 
 class Metrics(Protocol):

@@ -14,8 +14,17 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import CheckStatus, Condition, RolloutStatus, Stage, State, Verdict
+from tidegate.api.status import (
+    CheckStatus,
+    Condition,
+    RolloutStatus,
+    Stage,
+    State,
+    Verdict,
+    WorkloadDrift,
+)
 from tidegate.core import reasons
+from tidegate.core.drift import DRIFT_WINDOW_S, DRIFTS_MANY, keeps_coming_until
 
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
@@ -23,6 +32,8 @@ STALLED: Final = "Stalled"
 TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
 PAUSED: Final = "Paused"
+TRAFFIC_DRIFT: Final = "TrafficDrift"
+WORKLOAD_DRIFT: Final = "WorkloadDrift"
 
 NO_NEWS: Final = frozenset({"", reasons.ACTION_REFUSED, reasons.ACTION_DONE})
 """Reasons of a pass that says nothing about the Rollout itself, such as one write of many."""
@@ -57,6 +68,8 @@ def conditions(
         *_traffic_converged(status, reason),
         *_metrics_available(status),
         *_paused(rollout, status),
+        *_drifting(status, now),
+        *_workload_drift(status),
     )
     return _dated(findings, status.conditions, rollout.generation, now)
 
@@ -89,6 +102,10 @@ def _kstatus(
             return _working("False", reasons.REVERTED, status.message)
         case State.PAUSED | State.AWAITING_APPROVAL:
             return _working("Unknown", reasons.PAUSED, status.message)
+        case State.PROGRESSING if (
+            status.phase is not None and status.phase.timed_out_at is not None
+        ):
+            return _failed(reasons.PHASE_DEADLINE_EXCEEDED, status.message)
         case State.INITIALIZING | State.PROGRESSING | State.BAKING:
             said = "" if reason in NO_NEWS else reason
             return _working("Unknown", said, status.message, _working_reason(status))
@@ -133,6 +150,8 @@ def _working_reason(status: RolloutStatus) -> str:
             return reasons.PHASE_STARTED
         case Stage.PROMOTING:
             return reasons.PROMOTING
+        case Stage.BAKING:
+            return reasons.BAKING
 
 
 def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...]:
@@ -154,7 +173,8 @@ def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...
     known = previous.get(TRAFFIC_CONVERGED)
     if reason in NO_NEWS and known is not None:
         return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
-    message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %."
+    matched = f" and all requests with {traffic.match}" if traffic.match else ""
+    message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %{matched}."
     return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
 
 
@@ -193,6 +213,35 @@ def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:
     else:
         return ()
     return (Finding(PAUSED, "True", reasons.PAUSED, message),)
+
+
+def _drifting(status: RolloutStatus, now: datetime) -> tuple[Finding, ...]:
+    """Whether others keep changing the weights; there only while they do."""
+    until = keeps_coming_until(status)
+    if until is None or now >= until or status.traffic is None:
+        return ()
+    message = (
+        f"Somebody else changed the weights {DRIFTS_MANY} times and more within "
+        f"{DRIFT_WINDOW_S / 60:g} minutes; look for a second controller, or a sync from Git that "
+        "does not ignore them."
+    )
+    return (Finding(TRAFFIC_DRIFT, "True", reasons.TRAFFIC_DRIFT, message),)
+
+
+def _workload_drift(status: RolloutStatus) -> tuple[Finding, ...]:
+    """That somebody gave the Deployment pods again; left out once it is put back."""
+    taken = status.workload
+    if taken is None or taken.drift is None or taken.drift is WorkloadDrift.PUT_BACK:
+        return ()
+    message = f"Deployment {taken.name} got pods again, which get no requests; "
+    if taken.drift is WorkloadDrift.PUTTING_BACK:
+        message += "it is put back to 0 once."
+    else:
+        message += (
+            "it was put back before, so it is left alone: take `replicas` out of its manifest, "
+            "point its autoscaler at the Rollout, and scale it to 0."
+        )
+    return (Finding(WORKLOAD_DRIFT, "True", reasons.WORKLOAD_DRIFT, message),)
 
 
 def _dated(

@@ -21,10 +21,18 @@ _ACTIONS: Final = {
     reasons.TRAFFIC_DRIFT: "ShiftTraffic",
     reasons.REVERTED: "SendBack",
     reasons.SUPERSEDED: "SendBack",
+    reasons.UNDONE: "SendBack",
+    reasons.BAKING: "Promote",
+    reasons.BAKE_PASSED: "Promote",
     reasons.PROMOTED: "Promote",
     reasons.PROMOTING: "Promote",
     reasons.OLD_PODS_REMOVED: "Drain",
     reasons.DRAIN_TIMED_OUT: "Drain",
+    reasons.TAKEOVER_STARTED: "TakeOver",
+    reasons.TAKEN_OVER: "TakeOver",
+    reasons.WORKLOAD_DRIFT: "TakeOver",
+    reasons.GIVING_BACK: "GiveBack",
+    reasons.GIVEN_BACK: "GiveBack",
 }
 
 

@@ -20,6 +20,8 @@ from tidegate.api.status import (
     Stage,
     State,
     Verdict,
+    WorkloadDrift,
+    WorkloadStage,
 )
 from tidegate.views.amounts import age, count_text, span_text, value_text
 from tidegate.views.foreign_text import clean
@@ -98,6 +100,7 @@ class Story:
     message: str
     unseen: str
     pods: str
+    workload: str
     pause: str
     traffic: TrafficRow | None
     run: str
@@ -120,6 +123,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         message=status.message,
         unseen=_unseen(meta.generation, status.observed_generation),
         pods=f"{status.ready} ready" if status.ready else "",
+        workload=_workload(status),
         pause=_pause(status, spec, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
@@ -162,6 +166,22 @@ def _unseen(generation: int, observed: int) -> str:
     return ""
 
 
+def _workload(status: RolloutStatus) -> str:
+    taken = status.workload
+    if taken is None:
+        return ""
+    pods = f"{taken.replicas} {'pod' if taken.replicas == 1 else 'pods'}"
+    match taken.stage:
+        case WorkloadStage.TAKING_OVER:
+            return f"Deployment {taken.name} is being taken over; it had {pods}"
+        case WorkloadStage.TAKEN_OVER:
+            drifted = taken.drift is WorkloadDrift.LEFT_ALONE
+            more = "; somebody gave it pods again" if drifted else ""
+            return f"Deployment {taken.name}, taken over with {pods}{more}"
+        case WorkloadStage.GIVING_BACK | WorkloadStage.GIVEN_BACK:
+            return f"Deployment {taken.name} is given back with {pods}"
+
+
 def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> str:
     if status.pause is not None:
         why = f": {status.pause.reason}" if status.pause.reason else ""
@@ -178,7 +198,15 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
         canary_percent=traffic.weight,
         stable=status.stable_revision or "",
         canary=status.canary_revision or "",
-        note="proxies are not there yet" if waiting else "",
+        note="; ".join(
+            filter(
+                None,
+                (
+                    clean(f"and all requests with {traffic.match}") if traffic.match else "",
+                    "proxies are not there yet" if waiting else "",
+                ),
+            )
+        ),
     )
 
 
@@ -187,6 +215,8 @@ def _run(run: RunStatus | None, now: datetime) -> str:
         return ""
     skipped = ", remaining phases left out" if run.skip_to_end else ""
     since = span_text((now - run.started_at).total_seconds())
+    if run.undo:
+        return f"{_numbered(run)}, going back for {since}: {run.undo}"
     return f"{_numbered(run)}, {run.stage.value.lower()} for {since}{skipped}"
 
 
@@ -223,7 +253,8 @@ def _place(status: RolloutStatus, phases: tuple[Phase, ...]) -> int | None:
     if run.stage is Stage.PREPARING:
         return -1
     names = [phase.name for phase in phases]
-    if run.stage is Stage.PROMOTING or status.phase is None or status.phase.name not in names:
+    past = run.stage in (Stage.PROMOTING, Stage.BAKING)
+    if past or status.phase is None or status.phase.name not in names:
         return len(phases)
     return names.index(status.phase.name)
 
@@ -240,6 +271,8 @@ def _phase_note(
     index: int, place: int | None, phase: Phase, status: RolloutStatus, now: datetime
 ) -> str:
     hold = f"hold {span_text(phase.hold_s)}" if phase.hold_s else ""
+    if index == place and status.phase is not None and status.phase.timed_out_at is not None:
+        return f"over its deadline of {span_text(phase.deadline_s or 0.0)}"
     if place is None or index != place or status.phase is None:
         return "" if place is not None and index < place else hold
     if status.phase.started_at is None:
@@ -262,6 +295,10 @@ def _to_go(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> st
     if spec is None or status.run is None or status.run.skip_to_end:
         return ""
     place = _place(status, spec.phases)
+    if status.run.baking_since is not None and spec.bake is not None:
+        baked_s = (now - status.run.baking_since).total_seconds()
+        left_s = spec.bake.duration_s - baked_s
+        return f"at least {span_text(left_s)} to bake" if left_s > 0 else ""
     if place is None or place >= len(spec.phases):
         return ""
     left_s = sum(phase.hold_s for phase in spec.phases[place + 1 :])

@@ -17,7 +17,16 @@ from tidegate.adapters.kubernetes.api import JSON_PATCH, Api
 
 WAIT_S_MAX = 5.0
 POLL_S = 0.002
-PLURALS = {"replicasets", "rollouts", "virtualservices", "destinationrules", "services"}
+PLURALS = {
+    "deployments",
+    "destinationrules",
+    "httproutes",
+    "leases",
+    "replicasets",
+    "rollouts",
+    "services",
+    "virtualservices",
+}
 
 Object: TypeAlias = dict[str, Any]
 Play: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -190,6 +199,9 @@ class FakeApi:
         uid = (call.body.get("metadata") or {}).get("uid")
         if uid not in (None, known["metadata"]["uid"]):
             return _status(409, "the UID in the precondition does not match")
+        version = (call.body.get("metadata") or {}).get("resourceVersion")
+        if version not in (None, known["metadata"]["resourceVersion"]):
+            return _status(409, "the object has been modified")
         return web.json_response(self.put(path, {**known, "status": call.body["status"]}))
 
 

@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from tests.adapters.kubernetes.fake_api import FakeApi
+from tidegate import __version__
 from tidegate.adapters.kubernetes import api as module
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
@@ -82,11 +83,10 @@ async def test_a_long_message_is_cut(fake: FakeApi, api):
     assert len(str(caught.value)) < 600
 
 
-async def test_a_server_that_hangs_is_given_up(fake: FakeApi, api, monkeypatch):
-    monkeypatch.setattr(module, "REQUEST_TIMEOUT_S", 0.05)
+async def test_a_server_that_hangs_is_given_up(fake: FakeApi, api):
     fake.hangs("GET", PATH)
     with pytest.raises(ApiUnavailable, match="TimeoutError"):
-        await api.request("GET", PATH)
+        await api.request("GET", PATH, timeout_s=0.05)
 
 
 async def test_a_server_that_is_away_is_unavailable(fake: FakeApi, api):
@@ -131,7 +131,7 @@ async def test_a_request_carries_query_body_type_and_token(fake: FakeApi, api: A
     (call,) = fake.calls
     assert answer == {"kind": "Service"}
     assert (call.query, call.body, call.content_type) == ({"a": "b c"}, {"x": 1}, MERGE_PATCH)
-    assert call.headers["User-Agent"] == "tidegate"
+    assert call.headers["User-Agent"] == f"tidegate/{__version__}"
     assert call.headers["Authorization"] == "Bearer secret"
 
 

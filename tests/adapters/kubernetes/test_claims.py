@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.adapters.kubernetes.objects import rollout_body
@@ -15,6 +17,53 @@ def istio(*, routes=("primary",), rule="web", name="web", services=None):
     ref = {"name": name, **({"routes": list(routes)} if routes else {})}
     target = {"services": services} if services else {"destinationRule": {"name": rule}}
     return {"istio": {"virtualServices": [ref], **target}}
+
+
+_numbers = itertools.count()
+
+
+def refs(**named):
+    """A VirtualService with these routes, and a DestinationRule that nobody else names."""
+    traffic = istio(rule=f"rule-{next(_numbers)}")
+    traffic["istio"]["virtualServices"] = [{"name": "web", **named}]
+    return traffic
+
+
+def naming(name, deployment, created, **spec):
+    body = rollout_body(name, uid=name, created=created, traffic={"service": {"active": name}})
+    del body["spec"]["template"]
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment}
+    body["spec"].update({"workloadRef": ref, "selector": {"matchLabels": {"app": name}}} | spec)
+    return claim_of(body)
+
+
+def test_a_deployment_is_taken_over_by_the_older_of_two_rollouts():
+    older, younger = naming("a", "web", EARLY), naming("b", "web", LATE)
+    assert conflicts(older, [younger]) == ()
+    (problem,) = conflicts(younger, [older])
+    assert "Deployment web is already moved by Rollout a" in problem.message
+
+
+def test_the_selector_stands_for_the_labels_of_a_deployments_pods():
+    same = {"selector": {"matchLabels": {"app": "x"}}}
+    older, younger = naming("a", "one", EARLY, **same), naming("b", "two", LATE, **same)
+    (problem,) = conflicts(younger, [older])
+    assert "spec.selector matches the pods of Rollout a" in problem.message
+
+
+def tls(port, *hosts):
+    want = {"port": port} if port else {}
+    return refs(tlsRoutes=[{**want, **({"sniHosts": list(hosts)} if hosts else {})}])
+
+
+def tcp(port):
+    return refs(tcpRoutes=[{"port": port}])
+
+
+def gateway(*rules, name="web", services=("a", "b")):
+    ref = {"name": name, **({"rules": list(rules)} if rules else {})}
+    pair = dict(zip(("stable", "canary"), services, strict=True))
+    return {"gatewayApi": {"httpRoutes": [ref], "services": pair}}
 
 
 def claim(name, traffic, *, created=EARLY, uid=None, app=None):
@@ -41,8 +90,9 @@ def test_the_older_claim_stands():
     older = claim("old", istio())
     younger = claim("new", istio(), created=LATE)
     assert told(older, younger) == []
-    (message,) = told(younger, older)
-    assert "is already moved by Rollout old" in message
+    messages = told(younger, older)
+    assert len(messages) == 1
+    assert "is already moved by Rollout old" in messages[0]
 
 
 def test_of_two_claims_of_one_moment_the_uid_decides():
@@ -62,7 +112,7 @@ def test_a_claim_does_not_conflict_with_itself():
         (istio(rule="a"), istio(rule="b"), "VirtualService web route primary"),
         (istio(routes=(), rule="a"), istio(rule="b"), "VirtualService web route primary"),
         (istio(rule="a"), istio(routes=(), rule="b"), "VirtualService web route primary"),
-        (istio(routes=(), rule="a"), istio(routes=(), rule="b"), "VirtualService web route *"),
+        (istio(routes=(), rule="a"), istio(routes=(), rule="b"), "VirtualService web"),
         (istio(name="a"), istio(name="b"), "DestinationRule web subset canary"),
         (
             istio(name="a", services={"stable": "s", "canary": "c"}),
@@ -70,6 +120,24 @@ def test_a_claim_does_not_conflict_with_itself():
             "Service c",
         ),
         (istio(routes=("x",), rule="a"), istio(routes=("y",), rule="b"), None),
+        (tls(443), tls(443, "a.example"), "VirtualService web TLS route 443 a.example"),
+        (tls(443, "b", "a"), tls(443, "a", "b"), "VirtualService web TLS route 443 a b"),
+        (tls(443, "a"), tls(443, "b"), None),
+        (tls(443), tls(8443), None),
+        (tls(None), tls(8443), "VirtualService web TLS route 8443"),
+        (tls(443), istio(rule="b"), None),
+        (tls(443), istio(routes=(), rule="b"), "VirtualService web TLS route 443"),
+        (tcp(5432), tcp(5432), "VirtualService web TCP route 5432"),
+        (tcp(5432), tcp(6379), None),
+        (gateway(), gateway(services=("c", "d")), "HTTPRoute web"),
+        (gateway("x"), gateway(services=("c", "d")), "HTTPRoute web rule x"),
+        (gateway("x"), gateway("y", services=("c", "d")), None),
+        (gateway("x"), gateway("x", name="other"), "Service a"),
+        (
+            gateway(),
+            istio(name="x", services={"stable": "a", "canary": "z"}),
+            "Service a",
+        ),
         (istio(routes=(), name="web", rule="a"), istio(name="web2", rule="b"), None),
         (istio(name="a", rule="a"), istio(name="b", rule="b"), None),
     ],
@@ -82,8 +150,9 @@ def test_the_same_route_subset_or_service_is_a_conflict(mine, theirs, thing):
 def test_the_same_pods_are_a_conflict():
     mine = claim("new", istio(name="a", rule="a"), created=LATE, app="same")
     theirs = claim("old", istio(name="b", rule="b"), app="same")
-    (message,) = told(mine, theirs)
-    assert "spec.selector matches the pods of Rollout old" in message
+    messages = told(mine, theirs)
+    assert len(messages) == 1
+    assert "spec.selector matches the pods of Rollout old" in messages[0]
 
 
 def test_a_wider_selector_of_either_is_seen_from_both_sides():

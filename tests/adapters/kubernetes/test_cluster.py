@@ -12,8 +12,12 @@ from tests.adapters.kubernetes.objects import ACTIONS, ROLLOUTS, SETS, replica_s
 from tests.adapters.kubernetes.objects import rollout_body as body_of
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.replica_sets import replica_set_body
-from tidegate.adapters.kubernetes.resources import version_of
-from tidegate.api.status import RolloutStatus, State
+from tidegate.adapters.kubernetes.resources import uid_of, version_of
+from tidegate.adapters.kubernetes.sight import Sight
+from tidegate.adapters.weights import Pair, Target
+from tidegate.api.checks import Guard, Metric
+from tidegate.api.status import RolloutStatus, RunStatus, Stage, State, TrafficStatus
+from tidegate.controller.asking import question_of
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -26,6 +30,8 @@ from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 KEY = ("shop", "web")
 SET = ("shop", "web-abc")
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+METRIC = Metric(name="errors", template="envoy-error-rate")
+GUARD = Guard(metric="errors", max=0.01)
 HEALTHY = RolloutStatus(state=State.HEALTHY, message="all well")
 
 
@@ -40,10 +46,17 @@ async def world(fake: FakeApi, api):
     cluster.close()
 
 
+async def seen(world, body):
+    """The ReplicaSet as a pass has just observed it."""
+    world.cluster.replica_sets.put(body)
+    await world.cluster.observe(rollout())
+    world.fake.calls.clear()
+
+
 def stored_set(world, **fields):
     """The Rollout's ReplicaSet on the server, not yet seen by the store."""
     body = replica_set_body(rollout(), "abc", 2)
-    body["metadata"].update(fields)
+    body["metadata"].update({"creationTimestamp": "2026-01-01T00:00:00Z"} | fields)
     return world.fake.put(f"{SETS}/web-abc", body)
 
 
@@ -100,7 +113,7 @@ async def test_a_refused_replica_set_becomes_a_problem_of_its_template(world):
 
 async def test_a_replica_set_is_scaled_under_its_version_and_uid(world):
     there = stored_set(world)
-    world.cluster.replica_sets.put(there)
+    await seen(world, there)
     effect = ScaleReplicaSet("abc", "web-abc", there["metadata"]["uid"], 5)
     await world.cluster.apply(rollout(), effect)
     scaled = world.fake.objects[f"{SETS}/web-abc"]
@@ -110,7 +123,7 @@ async def test_a_replica_set_is_scaled_under_its_version_and_uid(world):
 
 async def test_a_patch_on_an_older_version_is_a_conflict_and_teaches_the_new_one(world):
     there = stored_set(world)
-    world.cluster.replica_sets.put(there)
+    await seen(world, there)
     newer = world.fake.put(f"{SETS}/web-abc", there)
     with pytest.raises(Conflict):
         await world.cluster.apply(
@@ -121,7 +134,7 @@ async def test_a_patch_on_an_older_version_is_a_conflict_and_teaches_the_new_one
 
 async def test_a_refused_patch_on_the_present_version_stays_a_refusal(world):
     there = stored_set(world)
-    world.cluster.replica_sets.put(there)
+    await seen(world, there)
     with pytest.raises(ApiRefused):
         await world.cluster.apply(rollout(), ScaleReplicaSet("abc", "web-abc", "other", 5))
 
@@ -134,20 +147,27 @@ async def test_what_was_never_seen_cannot_be_scaled(world):
 @pytest.mark.parametrize("there", [True, False])
 async def test_a_deleted_replica_set_is_gone_whoever_deleted_it(world, there):
     body = stored_set(world)
-    world.cluster.replica_sets.put(body)
+    await seen(world, body)
     if not there:
         del world.fake.objects[f"{SETS}/web-abc"]
     await world.cluster.apply(rollout(), DeleteReplicaSet("abc", "web-abc", "rs"))
     assert world.cluster.replica_sets.get(SET) is None
     assert world.fake.objects.get(f"{SETS}/web-abc") is None
     (call,) = world.fake.made("DELETE")
-    assert call.body["preconditions"] == {"uid": "rs"}
+    assert call.body["preconditions"] == {"uid": "rs", "resourceVersion": version_of(body)}
+
+
+async def test_a_replica_set_that_changed_is_not_deleted_unseen(world):
+    body = stored_set(world)
+    await seen(world, body)
+    world.fake.says("DELETE", SETS, 409, {"message": "Precondition failed"})
+    newer = world.fake.put(f"{SETS}/web-abc", body)
+    with pytest.raises(Conflict):
+        await world.cluster.apply(rollout(), DeleteReplicaSet("abc", "web-abc", "rs"))
+    assert world.cluster.replica_sets.get(SET)["metadata"] == newer["metadata"]
 
 
 async def test_a_weight_is_not_set_on_what_was_not_read(world):
-    world.cluster._routing[KEY] = await world.cluster._reader.read(
-        rollout(traffic={"istio": {"virtualServices": [{"name": "web"}]}})
-    )
     with pytest.raises(Gone):
         await world.cluster.apply(rollout(), SetWeight("web", 10))
 
@@ -189,6 +209,27 @@ def test_an_older_copy_of_a_rollout_is_not_taken_over():
     assert cluster.put_rollout(body_of(version="9", uid="u2"))
 
 
+def test_a_late_answer_does_not_bring_a_deleted_rollout_back():
+    cluster = KubernetesCluster(None, (), lambda _key: None)  # type: ignore[arg-type]  # not asked
+    first = body_of(version="10")
+    cluster.put_rollout(first)
+    cluster.drop_rollout(KEY, uid_of(first))
+    assert not cluster.put_rollout(body_of(version="11"))
+    assert cluster.put_rollout(body_of(version="12", uid="u2"))
+    cluster.drop_rollout(KEY, uid_of(first))
+    assert KEY in cluster.rollouts, "a namesake stays"
+
+
+async def test_answering_an_action_that_is_gone_spares_its_namesake(world):
+    body = action(world)
+    effect = AnswerAction(body["metadata"]["name"], uid_of(body), "Done", "done", NOON)
+    again = {**body, "metadata": {**body["metadata"], "uid": "another"}}
+    world.cluster.actions["shop", body["metadata"]["name"]] = again
+    world.fake.says("PATCH", ACTIONS, 404)
+    await world.cluster.apply(rollout(), effect)
+    assert world.cluster.actions["shop", body["metadata"]["name"]] is again
+
+
 def action(world, name="abort-1", rollout_name="web"):
     spec = {"rollout": rollout_name, "verb": "abort"}
     meta = {"name": name, "namespace": "shop"}
@@ -215,9 +256,19 @@ async def test_actions_for_a_rollout_that_does_not_exist_are_answered(world):
 async def test_an_answer_is_not_written_to_another_action_of_that_name(world):
     body = action(world)
     effect = AnswerAction(body["metadata"]["name"], "other", "Done", "", NOON)
-    await world.cluster.apply(rollout(), effect)
+    with pytest.raises(Conflict):
+        await world.cluster.apply(rollout(), effect)
     assert "status" not in world.fake.objects[f"{ACTIONS}/web-abort-1"]
-    assert world.cluster.actions == {}
+
+
+async def test_an_answer_to_an_action_that_changed_since_is_not_written(world):
+    body = action(world)
+    path = f"{ACTIONS}/web-abort-1"
+    world.fake.put(path, {**body, "status": {"result": "Done", "message": "by another leader"}})
+    effect = AnswerAction(body["metadata"]["name"], body["metadata"]["uid"], "Refused", "", NOON)
+    with pytest.raises(Conflict):
+        await world.cluster.apply(rollout(), effect)
+    assert world.fake.objects[path]["status"]["result"] == "Done"
 
 
 async def test_an_action_that_vanished_needs_no_answer(world):
@@ -239,3 +290,23 @@ def test_a_changed_replica_set_touches_its_rollout(api):
     cluster = KubernetesCluster(api, (), touched.append)
     cluster.replica_sets._take(replica_set())
     assert touched == [KEY]
+
+
+@pytest.mark.parametrize(
+    ("weight", "canary", "asked"),
+    [(100, "new", "canary"), (0, "new", "stable"), (0, "old", "stable"), (100, "old", "stable")],
+)
+async def test_in_a_bake_checks_are_about_the_destination_that_serves_the_new_revision(
+    world, weight, canary, asked
+):
+    pair = Pair(Target("web.shop.svc", "stable"), Target("web.shop.svc", "canary"))
+    world.cluster._sights[KEY] = Sight(routing=SimpleNamespace(pair=pair))
+    run = RunStatus(
+        number=1, from_revision="old", to_revision="new", started_at=NOON, stage=Stage.BAKING
+    )
+    traffic = TrafficStatus(weight=weight, stable="new", stable_since=NOON, canary=canary)
+    status = HEALTHY.model_copy(update={"run": run, "traffic": traffic, "stable_revision": "new"})
+    arms = world.cluster.arms(rollout(), status)
+    subject = question_of(GUARD, arms, (METRIC,)).subject
+    assert (subject.revision, subject.subset) == ("new", asked)
+    assert subject.since == (NOON if asked == "stable" else None)

@@ -11,7 +11,7 @@ from tests.adapters.kubernetes.objects import RUNS, rollout
 from tidegate.adapters.kubernetes.runs import RUNS_KEPT, RunJournal, run_of
 from tidegate.api.runs import RunEntry
 from tidegate.api.status import LastRun, RolloutStatus, RunStatus, Stage
-from tidegate.ports.cluster import ApiUnavailable
+from tidegate.ports.cluster import ApiUnavailable, Conflict
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -48,7 +48,7 @@ def sent(fake: FakeApi):
 
 
 def test_no_run_is_nothing_to_write():
-    assert run_of(RolloutStatus()) is None
+    assert run_of(RolloutStatus(), 0) is None
 
 
 async def test_nothing_is_sent_before_the_first_run(fake: FakeApi, api):
@@ -60,7 +60,7 @@ async def test_a_run_is_made_once_and_not_written_again_unchanged(fake: FakeApi,
     journal = RunJournal(api)
     for _ in range(3):
         await journal.write(rollout(), running())
-    assert sent(fake) == [("POST", ""), ("PATCH", "/web-3/status")]
+    assert sent(fake) == [("GET", "/web-3"), ("POST", ""), ("PATCH", "/web-3/status")]
     body = fake.objects[f"{RUNS}/web-3"]
     assert body["spec"]["to"] == "B"
     assert body["status"]["outcome"] == "Running"
@@ -72,7 +72,7 @@ async def test_a_run_that_changed_is_patched(fake: FakeApi, api):
     await journal.write(rollout(), running())
     await journal.write(rollout(), running(3, "PhaseStarted"))
     await journal.write(rollout(), finished())
-    assert [method for method, _ in sent(fake)] == ["POST", "PATCH", "PATCH", "PATCH"]
+    assert [method for method, _ in sent(fake)] == ["GET", "POST", "PATCH", "PATCH", "PATCH"]
     status = fake.objects[f"{RUNS}/web-3"]["status"]
     assert (status["outcome"], status["reason"]) == ("Reverted", "GuardFailed")
 
@@ -81,7 +81,31 @@ async def test_a_run_that_was_made_before_a_crash_is_brought_up_to_date(fake: Fa
     await RunJournal(api).write(rollout(), running())
     await RunJournal(api).write(rollout(), finished())
     assert fake.objects[f"{RUNS}/web-3"]["status"]["outcome"] == "Reverted"
-    assert len(fake.made("POST")) == 2
+    assert len(fake.made("POST")) == 1
+
+
+async def test_a_finished_run_that_is_written_already_costs_one_look(fake: FakeApi, api):
+    await RunJournal(api).write(rollout(), finished())
+    fake.calls.clear()
+    await RunJournal(api).write(rollout(), finished())
+    assert sent(fake) == [("GET", "/web-3")]
+
+
+async def test_a_record_prepared_under_an_earlier_leader_is_refused(fake: FakeApi, api):
+    former, present = RunJournal(api), RunJournal(api)
+    await former.write(rollout(), running())
+    api._fence.epoch = 2
+    await present.write(rollout(), running())
+    api._fence.epoch = 1
+    with pytest.raises(Conflict):
+        await former.write(rollout(), running(3, "PhaseStarted"))
+    assert fake.objects[f"{RUNS}/web-3"]["status"] == {
+        "epoch": 2,
+        "outcome": "Running",
+        "reason": "",
+        "message": "",
+        "history": [],
+    }
 
 
 async def test_a_run_that_somebody_deleted_is_made_again(fake: FakeApi, api):
@@ -115,13 +139,13 @@ async def test_what_could_not_be_written_is_written_the_next_time(fake: FakeApi,
     fake.says("PATCH", RUNS, 503, {"message": "away"})
     with pytest.raises(ApiUnavailable):
         await journal.write(rollout(), running())
-    await journal.write(rollout(), running())
+    await journal.write(rollout(), running(3, "RunStarted"))
     assert fake.objects[f"{RUNS}/web-3"]["status"]["outcome"] == "Running"
 
 
-async def test_what_is_forgotten_is_written_again(fake: FakeApi, api):
+async def test_what_is_forgotten_is_looked_at_again(fake: FakeApi, api):
     journal = RunJournal(api)
     await journal.write(rollout(), running())
     journal.forget(("shop", "web"))
     await journal.write(rollout(), running())
-    assert [method for method, _ in sent(fake)] == ["POST", "PATCH", "POST", "PATCH"]
+    assert [method for method, _ in sent(fake)] == ["GET", "POST", "PATCH", "GET"]

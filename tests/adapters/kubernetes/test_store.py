@@ -135,8 +135,10 @@ async def test_an_object_made_anew_replaces_the_old_one(fake: FakeApi, api):
         watch.send("ADDED", replica_set("web-later", version="21"))
         await until(lambda: store.get(("shop", "web-later")))
         assert version_in(store) == "8"
-        store.drop(KEY)
-        store.drop(KEY)
+        store.drop(KEY, "old")
+        assert store.get(KEY) is not None, "that was another one of the same name"
+        store.drop(KEY, "new")
+        store.drop(KEY, "new")
         assert store.get(KEY) is None
 
 

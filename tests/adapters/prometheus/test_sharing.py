@@ -99,7 +99,9 @@ async def test_a_caller_that_gives_up_takes_nothing_from_the_others(metrics, pro
     assert len(provider.requests) == 1
 
 
-async def test_a_provider_gets_only_so_many_queries_at_once(metrics, provider):
+async def test_a_provider_gets_only_so_many_queries_at_once(provider, clock):
+    patient = {"default": ProviderConfig(provider.url, timeout_s=30)}
+    metrics = PrometheusMetrics(patient, TelemetryConfig(), clock)
     gate = asyncio.Event()
     held_back(provider, gate)
     asking = asyncio.create_task(
@@ -108,6 +110,7 @@ async def test_a_provider_gets_only_so_many_queries_at_once(metrics, provider):
     await provider.came(CONCURRENT_MAX)
     gate.set()
     readings = await asking
+    await metrics.close()
     assert {reading.answer for reading in readings.values()} == {Answer.OK}
     assert provider.busy_max == CONCURRENT_MAX
     assert len(provider.requests) == 50

@@ -3,6 +3,8 @@
 Authentication and TLS are those of the official client (`kubernetes.aio`): kubeconfig or the pod's
 service account, whose token is read anew when it rotates. Models are left out on purpose: they
 cost memory and drop fields they do not know.
+
+Every write passes the fence (`fence.Fence`) right before it is sent.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +23,8 @@ import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 
+from tidegate import __version__
+from tidegate.adapters.kubernetes.fence import Fence
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 
 CONNECT_TIMEOUT_S = 3.0
@@ -38,8 +44,11 @@ STATUS_CONFLICT = 409
 STATUS_BUSY = (429, 500, 502, 503, 504)
 
 
-async def connect() -> Api:
-    """An Api from KUBECONFIG, ~/.kube/config or the pod's service account, in kubectl's order."""
+async def connect(fence: Fence | None = None) -> Api:
+    """An Api from KUBECONFIG, ~/.kube/config or the pod's service account, in kubectl's order.
+
+    Without a fence every write is let through.
+    """
     configuration = Configuration()
     configuration.connection_pool_maxsize = CONNECTIONS_MAX
     in_pod = "KUBERNETES_SERVICE_HOST" in os.environ and "KUBECONFIG" not in os.environ
@@ -47,14 +56,26 @@ async def connect() -> Api:
         config.load_incluster_config(client_configuration=configuration)
     else:
         await config.load_kube_config(client_configuration=configuration)
-    return Api(ApiClient(configuration))
+    return Api(ApiClient(configuration), fence)
 
 
 class Api:
     """The API server, as this process is allowed to see it."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, fence: Fence | None = None) -> None:
         self._client = client
+        self._fence = fence or Fence()
+        self.server_time: datetime | None = None
+        """The API server's own time when it last answered, to the second."""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch under which this process writes; 0 where no Lease is used."""
+        return self._fence.epoch
+
+    def unfenced(self) -> Api:
+        """The same server for the Lease itself: whether we may write is decided by that write."""
+        return Api(self._client)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -68,13 +89,18 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         content_type: str = JSON,
+        timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> dict[str, Any]:
         """Send one request and return the object it answers with.
+
+        A write of a process that may no longer lead is not sent: the process ends.
 
         Raises Gone (404, 410), Conflict (409), ApiUnavailable (no answer in time, 429, 5xx) or
         ApiRefused (everything else), with the server's own words.
         """
-        timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
+        timeout = aiohttp.ClientTimeout(total=timeout_s, sock_connect=CONNECT_TIMEOUT_S)
+        if method != "GET":
+            self._fence.check(f"{method} {path}")
         try:
             response = await self._send(method, path, query, body, content_type, timeout)
             raw = await response.content.read(BODY_BYTES_MAX)
@@ -84,7 +110,16 @@ class Api:
                     raise ApiRefused(f"{method} {path}: answer over {BODY_BYTES_MAX} bytes")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(f"{method} {path}: {type(error).__name__}: {error}") from error
+        self._note_time(response)
         return _read(method, path, response, raw)
+
+    def _note_time(self, response: aiohttp.ClientResponse) -> None:
+        said = response.headers.get("Date")
+        if said:
+            try:
+                self.server_time = parsedate_to_datetime(said)
+            except ValueError:
+                return  # some proxy's idea of a date
 
     @asynccontextmanager
     async def stream(
@@ -119,7 +154,8 @@ class Api:
         content_type: str,
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": "tidegate"}
+        agent = f"tidegate/{__version__}" + (f" epoch/{self.epoch}" if self.epoch else "")
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": agent}
         auth = await self._client.configuration.auth_settings()
         for setting in auth.values():
             if setting["in"] == "header" and setting["value"]:
@@ -132,6 +168,25 @@ class Api:
         )
         response: aiohttp.ClientResponse = answer.response
         return response
+
+
+async def patched(
+    api: Api, path: str, patch: list[dict[str, Any]], learn: Callable[[dict[str, Any]], None]
+) -> dict[str, Any]:
+    """Send a JSON Patch whose first operation tests the resourceVersion; return the new object.
+
+    The API server answers 422 to a failed test and to a refusal alike; they are told apart by
+    reading the object anew, which `learn` takes over. Only if it moved on is it a Conflict.
+    """
+    try:
+        return await api.request("PATCH", path, body=patch, content_type=JSON_PATCH)
+    except (ApiRefused, Conflict) as refusal:
+        fresh = await api.request("GET", path)
+        learn(fresh)
+        moved_on = fresh["metadata"].get("resourceVersion") != patch[0]["value"]
+        if isinstance(refusal, Conflict) or moved_on:
+            raise Conflict(str(refusal)) from refusal
+        raise
 
 
 def _read(method: str, path: str, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from tidegate.adapters.kubernetes import routing as routes
-from tidegate.adapters.kubernetes.api import JSON_PATCH, MERGE_PATCH, Api
+from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
+from tidegate.adapters.kubernetes.freshness import Grounds
+from tidegate.adapters.kubernetes.holding import Holder
+from tidegate.adapters.kubernetes.lost_sets import LostSets
+from tidegate.adapters.kubernetes.own_routes import OwnRouteWriter
+from tidegate.adapters.kubernetes.replica_set_writes import ReplicaSetWriter
 from tidegate.adapters.kubernetes.replica_sets import (
     owned_by,
-    replica_set_body,
     revision_of,
+    revision_of_set,
     view_of,
 )
 from tidegate.adapters.kubernetes.resources import (
+    DEPLOYMENTS,
     DESTINATION_RULES,
+    HTTP_ROUTES,
     REPLICA_SETS,
     ROLLOUT_ACTIONS,
     ROLLOUTS,
@@ -30,31 +37,46 @@ from tidegate.adapters.kubernetes.resources import (
     uid_of,
     version_of,
 )
+from tidegate.adapters.kubernetes.routing_reader import RoutingReader
+from tidegate.adapters.kubernetes.sight import Sight
+from tidegate.adapters.kubernetes.stamping import Stamper
 from tidegate.adapters.kubernetes.store import Store, newer
 from tidegate.adapters.kubernetes.templates import TemplateTrials
 from tidegate.adapters.kubernetes.watched import Watched
+from tidegate.adapters.kubernetes.workloads import Workload, Workloads, target_of, with_template
 from tidegate.api.actions import Action
 from tidegate.api.constants import LABEL_ROLLOUT
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.scalars import format_timestamp
-from tidegate.api.status import RolloutStatus
+from tidegate.api.status import RolloutStatus, Stage
 from tidegate.api.support import unsupported
 from tidegate.api.validation import problems as spec_problems
 from tidegate.core import reasons
 from tidegate.core.decision import (
+    AlignRoute,
     AnswerAction,
     CreateReplicaSet,
     DeleteReplicaSet,
     Effect,
+    GiveBackDestination,
+    HoldRollout,
+    MakeDestinations,
+    MakeRoute,
     PointDestination,
+    ReleaseRollout,
     ScaleReplicaSet,
+    ScaleWorkload,
     SetWeight,
+    SwitchService,
 )
 from tidegate.core.observation import Observed, Problem
-from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
+from tidegate.ports.cluster import Conflict, Gone
 from tidegate.ports.metrics import Arms, Subject
 
+USERS_KINDS = (VIRTUAL_SERVICES, DESTINATION_RULES, HTTP_ROUTES, SERVICES, DEPLOYMENTS)
+GONE_KEPT = 1000
+"""Uids of deleted Rollouts that are remembered; a late answer must not revive one."""
 ANSWERED_KEPT = 1000
 """Uids of answered actions that are remembered, against events that come late."""
 
@@ -72,6 +94,7 @@ class KubernetesCluster:
         self.rollouts: dict[Key, Body] = {}
         self.actions: dict[Key, Body] = {}
         self._answered: deque[str] = deque(maxlen=ANSWERED_KEPT)
+        self._gone: deque[str] = deque(maxlen=GONE_KEPT)
         self.replica_sets = Store(
             api,
             REPLICA_SETS,
@@ -81,11 +104,24 @@ class KubernetesCluster:
         )
         self._watched = {
             resource: Watched(api, resource, namespaces, touched)
-            for resource in (VIRTUAL_SERVICES, DESTINATION_RULES, SERVICES)
+            for resource in (
+                VIRTUAL_SERVICES,
+                DESTINATION_RULES,
+                HTTP_ROUTES,
+                SERVICES,
+                DEPLOYMENTS,
+            )
         }
-        self._reader = routes.RoutingReader(self._watched)
-        self._routing: dict[Key, routes.Routing] = {}
+        self._workloads = Workloads(api, self._watched[DEPLOYMENTS])
+        self._reader = RoutingReader(self._watched)
+        self._sights: dict[Key, Sight] = {}
+        self._lost = LostSets()
         self._templates = TemplateTrials(api)
+        self._sets = ReplicaSetWriter(api, self.replica_sets, self._templates, self)
+        self._grounds = Grounds(api, self.replica_sets, self._watched, self)
+        self._holder = Holder(api, self)
+        self._own_routes = OwnRouteWriter(api, self._watched)
+        self._stamper = Stamper(api, self.replica_sets, self._watched)
 
     def close(self) -> None:
         """Stop watching users' objects."""
@@ -94,7 +130,8 @@ class KubernetesCluster:
 
     def forget(self, key: Key) -> None:
         """A Rollout is gone."""
-        self._routing.pop(key, None)
+        self._sights.pop(key, None)
+        self._lost.forget(key)
         self._templates.forget(key)
         for watched in self._watched.values():
             watched.forget(key)
@@ -102,7 +139,10 @@ class KubernetesCluster:
     def _replica_set_changed(self, body: Body) -> None:
         for reference in body["metadata"].get("ownerReferences") or ():
             if reference.get("kind") == ROLLOUTS.kind:
-                self._touched((key_of(body)[0], str(reference["name"])))
+                key = (key_of(body)[0], str(reference["name"]))
+                if self.replica_sets.get(key_of(body)) is None:
+                    self._lost.remember(self.rollouts.get(key), key, body)
+                self._touched(key)
 
     # ------------------------------------------------------------------ seeing
 
@@ -110,21 +150,33 @@ class KubernetesCluster:
         """The world without metrics; what cannot be read becomes a problem, never an exception."""
         key = (rollout.namespace, rollout.name)
         routing = await self._reader.read(rollout)
-        self._routing[key] = routing
-        owned = [body for body in self.replica_sets if owned_by(body, rollout.uid)]
+        owned = tuple(body for body in self.replica_sets if owned_by(body, rollout.uid))
+        workload = await self._workloads.read(rollout)
+        self._sights[key] = Sight(routing, owned, workload)
         views = [view for view in map(view_of, owned) if view is not None]
-        target = revision_of(rollout.spec.template or {})
-        problems = [*self._spec_problems(rollout), *self._conflicts(key), *routing.problems]
+        target = _target(rollout, workload, owned)
+        problems = [*self._spec_problems(rollout), *self._conflicts(key)]
+        problems += [*routing.problems, *workload.problems]
         actions = self._pending_actions(key)
-        if not problems and not actions and all(view.name != target for view in views):
-            # Never in the way of what a person asks for; whoever waits for a webhook waits alone.
-            problems += await self._templates.problems(rollout, target)
+        if all(view.name != target for view in views):
+            written = with_template(rollout, workload)
+            if not problems and not actions:
+                # Never in the way of what a person asks for; who waits for a webhook waits alone.
+                problems += await self._templates.problems(written, target)
+            alive = (body for body in owned if view_of(body) is not None)
+            target = self._templates.twin(written, target, alive) or target
+        lost = self._lost.of(key, rollout.uid)
         return Observed(
             target=target,
             revisions=tuple(sorted(views, key=lambda view: (view.created_at, view.name))),
             routes=routing.view,
+            service=routing.service,
             problems=tuple(problems),
             actions=actions,
+            revivable=revision_of_set(lost) if lost else None,
+            workload=workload.view,
+            workload_missing=workload.missing,
+            own_routes=tuple(routing.own),
         )
 
     def _spec_problems(self, rollout: Rollout) -> list[Problem]:
@@ -178,152 +230,107 @@ class KubernetesCluster:
     def arms(self, rollout: Rollout, status: RolloutStatus) -> Arms | None:
         """Who the metrics questions are about, or None while the routes cannot be read."""
         key = (rollout.namespace, rollout.name)
-        routing = self._routing.get(key)
-        if routing is None or routing.pair is None:
+        sight = self._sights.get(key)
+        if sight is None or sight.routing.pair is None:
             return None
+        pair = sight.routing.pair
         traffic, run = status.traffic, status.run
         canary = run.to_revision if run else (traffic.canary if traffic else None)
         since = traffic.canary_since if traffic and run and traffic.canary == canary else None
         subjects = [
             Subject(*key, revision or "", target.host, target.subset, moment)
             for target, revision, moment in (
-                (routing.pair.stable, status.stable_revision, None),
-                (routing.pair.canary, canary, since),
+                (pair.stable, status.stable_revision, None),
+                (pair.canary, canary, since),
             )
         ]
-        owned = [view_of(body) for body in self.replica_sets if owned_by(body, rollout.uid)]
+        owned = [view_of(body) for body in sight.sets]
         names = tuple(sorted({view.name for view in owned if view is not None}))
-        return Arms(*key, names, subjects[0], subjects[1])
+        measured = None
+        if run is not None and run.stage is Stage.BAKING and traffic is not None:
+            served_by_canary = traffic.weight > 0 and traffic.canary == run.to_revision
+            if not served_by_canary:
+                measured = replace(subjects[0], since=traffic.stable_since)
+        return Arms(*key, names, subjects[0], subjects[1], measured)
 
     # ------------------------------------------------------------------ doing
 
+    @property
+    def epoch(self) -> int:
+        """The epoch under which this process writes; 0 where no Lease is used."""
+        return self._api.epoch
+
+    async def claim(self, rollout: Rollout) -> None:
+        """Touch what an earlier leader may be about to write, so that its write fails.
+
+        The Rollout itself is touched last, by the status that names the new epoch: until then
+        another leader does all of this again.
+        """
+        await self._stamper.stamp(rollout)
+
+    async def release(self, key: Key) -> None:
+        """Take our finalizer off a Rollout. Raises Conflict when it changed meanwhile."""
+        await self._holder.release(key)
+
     async def apply(self, rollout: Rollout, effect: Effect) -> None:
-        """One request with a precondition; the answer goes into the store at once."""
-        key = (rollout.namespace, rollout.name)
+        """One request with a precondition; the answer goes into the store at once.
+
+        What cannot be taken back is written only if the grounds for it are found unchanged by
+        a read from the API server itself.
+        """
+        sight = self._sights.get((rollout.namespace, rollout.name), Sight())
+        routing = sight.routing
+        await self._grounds.confirm(rollout, effect, sight)
         match effect:
             case CreateReplicaSet():
-                await self._create(rollout, effect)
+                lost = self._lost.of((rollout.namespace, rollout.name), rollout.uid)
+                await self._sets.create(with_template(rollout, sight.workload), effect, lost)
             case ScaleReplicaSet():
-                await self._scale(rollout, effect)
+                await self._sets.scale(effect, sight.set_named(effect.replica_set))
             case DeleteReplicaSet():
-                await self._delete(rollout, effect)
-            case SetWeight(virtual_service=name, weight=weight):
-                await self._change(routes.weight_change(key[0], name, self._routing[key], weight))
-            case PointDestination(destination=destination, revision=revision):
-                change = routes.destination_change(
-                    rollout, self._routing[key], destination, revision
-                )
+                await self._sets.delete(effect, sight.set_named(effect.replica_set))
+            case SetWeight(name, weight, match):
+                change = routes.weight_change(rollout.namespace, name, routing, weight, match)
                 await self._change(change)
+            case PointDestination(destination=destination, revision=revision):
+                await self._change(
+                    routes.destination_change(rollout, routing, destination, revision)
+                )
+            case SwitchService(revision=revision):
+                await self._change(routes.destination_change(rollout, routing, "stable", revision))
+            case ScaleWorkload():
+                await self._workloads.scale(effect, sight.workload.body)
+            case GiveBackDestination():
+                await self._change(routes.way_back(rollout, routing, effect))
+            case MakeDestinations() | MakeRoute() | AlignRoute():
+                await self._own_routes.apply(rollout, effect, routing.own_body)
             case AnswerAction():
                 await self._answer(rollout.namespace, effect)
-
-    async def _create(self, rollout: Rollout, effect: CreateReplicaSet) -> None:
-        await self._still_there(rollout)
-        body = replica_set_body(rollout, effect.revision, effect.replicas)
-        try:
-            answer: Body = await self._api.request(
-                "POST", REPLICA_SETS.path(rollout.namespace), body=body
-            )
-        except ApiRefused as refusal:
-            self._templates.refused(rollout, effect.revision, str(refusal))
-            raise
-        except Conflict:
-            answer = await self._found(rollout, str(body["metadata"]["name"]))
-        self.replica_sets.put(answer)
-
-    async def _still_there(self, rollout: Rollout) -> None:
-        """Ask the API server itself before pods are made: a watch may have lost the deletion.
-
-        Without this, pods of a Rollout that is gone would be made and collected without end.
-        """
-        key = (rollout.namespace, rollout.name)
-        try:
-            body = await self._api.request("GET", ROLLOUTS.path(*key))
-        except Gone:
-            self.rollouts.pop(key, None)
-            raise
-        if uid_of(body) != rollout.uid:
-            self.put_rollout(body)
-            raise Conflict(f"Rollout {key[0]}/{key[1]} was made anew")
-
-    async def _found(self, rollout: Rollout, name: str) -> Body:
-        """The ReplicaSet that is there already: unseen so far (a lost answer, a lagging watch)."""
-        path = REPLICA_SETS.path(rollout.namespace, name)
-        answer = await self._api.request("GET", path)
-        if answer["metadata"].get("deletionTimestamp"):
-            raise ApiUnavailable(f"ReplicaSet {rollout.namespace}/{name} is being deleted", 2.0)
-        if not owned_by(answer, rollout.uid):
-            raise ApiRefused(
-                f"ReplicaSet {rollout.namespace}/{name} exists and is not this Rollout's; "
-                "delete it, or rename the Rollout"
-            )
-        return answer
-
-    async def _scale(self, rollout: Rollout, effect: ScaleReplicaSet) -> None:
-        key = (rollout.namespace, effect.replica_set)
-        known = self.replica_sets.get(key)
-        if known is None:
-            raise Gone(f"ReplicaSet {key[0]}/{key[1]} is gone")
-        patch: list[dict[str, Any]] = [
-            {"op": "test", "path": "/metadata/uid", "value": effect.uid},
-            {"op": "test", "path": "/metadata/resourceVersion", "value": version_of(known)},
-            {"op": "add", "path": "/spec/replicas", "value": effect.replicas},
-        ]
-        path = REPLICA_SETS.path(*key)
-        answer = await self._patch(path, patch, version_of(known), self.replica_sets.learn)
-        self.replica_sets.put(answer)
-
-    async def _delete(self, rollout: Rollout, effect: DeleteReplicaSet) -> None:
-        key = (rollout.namespace, effect.replica_set)
-        body = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "preconditions": {"uid": effect.uid},
-            "propagationPolicy": "Background",
-        }
-        with suppress(Gone):  # what was wanted
-            await self._api.request("DELETE", REPLICA_SETS.path(*key), body=body)
-        self.replica_sets.drop(key)
+            case HoldRollout() | ReleaseRollout():
+                await self._holder.apply((rollout.namespace, rollout.name), effect)
 
     async def _change(self, change: routes.Change) -> None:
         watched = self._watched[change.resource]
         path = change.resource.path(*change.key)
-        version = str(change.patch[0]["value"])
-        watched.put(await self._patch(path, change.patch, version, watched.learn))
-
-    async def _patch(
-        self,
-        path: str,
-        patch: list[dict[str, Any]],
-        version: str,
-        learn: Callable[[Body], None],
-    ) -> dict[str, Any]:
-        """Send a JSON Patch; a failed `test` is told from a refusal by reading the object anew.
-
-        The API server answers 422 to both; only if the version moved on is it a conflict.
-        """
-        try:
-            return await self._api.request("PATCH", path, body=patch, content_type=JSON_PATCH)
-        except (ApiRefused, Conflict) as refusal:
-            fresh = await self._api.request("GET", path)
-            learn(fresh)
-            if isinstance(refusal, Conflict) or version_of(fresh) != version:
-                raise Conflict(str(refusal)) from refusal
-            raise
+        watched.put(await patched(self._api, path, change.patch, watched.learn))
 
     async def _answer(self, namespace: str, effect: AnswerAction) -> None:
-        """Write the answer; the uid is the precondition, for nobody else writes this status."""
+        """Write the answer to the very action that was read; a changed one is looked at again."""
         key = (namespace, effect.name)
         status = {
             "result": effect.result,
             "message": effect.message,
             "handledAt": format_timestamp(effect.at),
         }
-        body = {"metadata": {"uid": effect.uid}, "status": status}
+        meta = {"uid": effect.uid}
+        known = self.actions.get(key)
+        if known is not None and uid_of(known) == effect.uid:
+            meta["resourceVersion"] = version_of(known)
+        body = {"metadata": meta, "status": status}
         path = ROLLOUT_ACTIONS.path(*key, "status")
-        with suppress(Gone, Conflict):  # deleted, or another one of that name: nobody to answer
+        with suppress(Gone):  # nobody to answer
             await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
-        self.actions.pop(key, None)
+        self.drop_action(key, effect.uid)
         self._answered.append(effect.uid)
 
     def put_action(self, body: Body) -> bool:
@@ -351,15 +358,35 @@ class KubernetesCluster:
             self.put_rollout(await self._api.request("GET", ROLLOUTS.path(*key)))
             raise
         except Gone:
-            self.rollouts.pop(key, None)
+            self.drop_rollout(key, uid_of(known))
             raise
         self.put_rollout(answer)
         return version_of(answer)
 
+    def drop_rollout(self, key: Key, uid: str) -> None:
+        """Forget a Rollout that is gone, unless a namesake came since; late answers, too."""
+        self._gone.append(uid)
+        known = self.rollouts.get(key)
+        if known is not None and uid_of(known) == uid:
+            del self.rollouts[key]
+
+    def drop_action(self, key: Key, uid: str) -> None:
+        """Forget an action that is done or gone, unless a namesake came since."""
+        known = self.actions.get(key)
+        if known is not None and uid_of(known) == uid:
+            del self.actions[key]
+
     def put_rollout(self, body: Body) -> bool:
         """Take over a Rollout as the API server has it, unless it is older than what we have."""
-        if not newer(self.rollouts.get(key_of(body)), body):
+        if uid_of(body) in self._gone or not newer(self.rollouts.get(key_of(body)), body):
             return False
         meta = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
         self.rollouts[key_of(body)] = {**body, "metadata": meta}
         return True
+
+
+def _target(rollout: Rollout, workload: Workload, owned: Sequence[Body]) -> str:
+    """The revision of the template as it stands; "" while its Deployment cannot be read."""
+    if workload.body is not None:
+        return target_of(workload.body, owned)
+    return revision_of(rollout.spec.template) if rollout.spec.template is not None else ""

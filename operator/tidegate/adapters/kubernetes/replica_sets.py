@@ -9,12 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from tidegate.adapters.kubernetes.resources import REPLICA_SETS, ROLLOUTS, Body, uid_of
-from tidegate.api.constants import LABEL_CANONICAL_REVISION, LABEL_REVISION, LABEL_ROLLOUT
+from tidegate.adapters.kubernetes.spreading import spread, unspread
+from tidegate.api.constants import (
+    ANNOTATION_EPOCH,
+    LABEL_CANONICAL_REVISION,
+    LABEL_REVISION,
+    LABEL_ROLLOUT,
+)
 from tidegate.api.rollout import Rollout
 from tidegate.core.observation import RevisionView
 
 REVISION_CHARS = 10
 LABEL_VALUE_CHARS_MAX = 63
+LABELS_ADDED = frozenset({LABEL_ROLLOUT, LABEL_REVISION, LABEL_CANONICAL_REVISION})
+"""What is added to a user's template, and nothing else but what `spec.antiAffinity` asks for."""
 
 
 def revision_of(template: Mapping[str, Any]) -> str:
@@ -23,8 +31,25 @@ def revision_of(template: Mapping[str, Any]) -> str:
     The template is taken as the API server stored it, keys sorted, no spaces: two spellings of
     one document are one revision, and no upgrade of ours or of a client library makes another.
     """
+    return _digest(template)[:REVISION_CHARS]
+
+
+def _digest(template: Mapping[str, Any]) -> str:
     canonical = json.dumps(template, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:REVISION_CHARS]
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def spelling_of_set(body: Body) -> str:
+    """A digest of a ReplicaSet's template as the API server tells it, without what we added.
+
+    Two that are equal make the same pods, however their Rollouts were written; "" without any.
+    """
+    template = unspread(body.get("spec", {}).get("template") or {})
+    if not template:
+        return ""
+    meta = template.get("metadata") or {}
+    labels = {k: v for k, v in (meta.get("labels") or {}).items() if k not in LABELS_ADDED}
+    return _digest({**template, "metadata": {**meta, "labels": labels}})
 
 
 def rollout_label(rollout: Rollout) -> str:
@@ -43,8 +68,13 @@ def owner_reference(rollout: Rollout) -> dict[str, Any]:
     }
 
 
-def replica_set_body(rollout: Rollout, revision: str, replicas: int) -> dict[str, Any]:
-    """The ReplicaSet of the Rollout's present template; only labels are added to the user's."""
+def replica_set_body(
+    rollout: Rollout, revision: str, replicas: int, epoch: int = 0
+) -> dict[str, Any]:
+    """The ReplicaSet of the Rollout's present template.
+
+    Labels are added to the user's template, and a term of anti-affinity where the spec says so.
+    """
     template = dict(rollout.spec.template or {})
     meta = dict(template.get("metadata") or {})
     ours = {
@@ -53,7 +83,7 @@ def replica_set_body(rollout: Rollout, revision: str, replicas: int) -> dict[str
         LABEL_CANONICAL_REVISION: revision,
     }
     meta["labels"] = {**(meta.get("labels") or {}), **ours}
-    template["metadata"] = meta
+    template = spread({**template, "metadata": meta}, rollout.spec.anti_affinity)
     selector = rollout.spec.selector
     match: dict[str, Any] = {"matchLabels": {**selector.match_labels, LABEL_REVISION: revision}}
     if selector.match_expressions:
@@ -69,6 +99,7 @@ def replica_set_body(rollout: Rollout, revision: str, replicas: int) -> dict[str
             "namespace": rollout.namespace,
             "labels": meta["labels"],
             "ownerReferences": [owner_reference(rollout)],
+            **({"annotations": {ANNOTATION_EPOCH: f"{epoch}"}} if epoch else {}),
         },
         "spec": {"replicas": replicas, "selector": match, "template": template},
     }
@@ -80,6 +111,11 @@ def owned_by(body: Body, uid: str) -> bool:
     return any(ref.get("uid") == uid and ref.get("controller") for ref in references)
 
 
+def revision_of_set(body: Body) -> str:
+    """The revision that a ReplicaSet is of, or ""."""
+    return str((body["metadata"].get("labels") or {}).get(LABEL_REVISION, ""))
+
+
 def view_of(body: Body) -> RevisionView | None:
     """A ReplicaSet as core reads it; None while it is being deleted or is not of a revision.
 
@@ -87,7 +123,7 @@ def view_of(body: Body) -> RevisionView | None:
     are surplus by then are not counted as ready.
     """
     meta, spec = body["metadata"], body.get("spec", {})
-    revision = (meta.get("labels") or {}).get(LABEL_REVISION)
+    revision = revision_of_set(body)
     if not revision or meta.get("deletionTimestamp"):
         return None
     status = body.get("status") or {}
@@ -96,7 +132,7 @@ def view_of(body: Body) -> RevisionView | None:
     if status.get("observedGeneration", 0) < meta.get("generation", 0):
         ready = min(ready, replicas)
     return RevisionView(
-        name=str(revision),
+        name=revision,
         replica_set=str(meta["name"]),
         uid=uid_of(body),
         replicas=replicas,

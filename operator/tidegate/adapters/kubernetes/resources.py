@@ -41,10 +41,13 @@ ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
 ROLLOUT_RUNS = Resource(GROUP, VERSION, "rolloutruns", "RolloutRun")
 ROLLOUT_ACTIONS = Resource(GROUP, VERSION, "rolloutactions", "RolloutAction")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES = Resource("", "v1", "services", "Service")
+LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 VIRTUAL_SERVICES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")
 DESTINATION_RULES = Resource("networking.istio.io", "v1", "destinationrules", "DestinationRule")
+HTTP_ROUTES = Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute")
 
 
 def key_of(body: Body) -> Key:

@@ -11,11 +11,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of, uid_of, version_of
-from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
+from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone, NotServed
 
 PAGE_OBJECTS = 500
 WATCH_S = 600
@@ -80,11 +81,16 @@ class Store:
         self._selector = selector
         self._keep = keep
         self._changed = changed
+        self._tried = asyncio.Event()
         self._objects: dict[Key, Body] = {}
         self._synced = {scope: asyncio.Event() for scope in self._scopes}
         self._gone: dict[str, None] = {}
         self._high = dict.fromkeys(self._scopes, 0)
         self.trouble = ""
+        self.not_served = ""
+        """Why the kind is not there at all, in the API server's words; "" when it is."""
+        self.when_installed: Callable[[], None] = lambda: None
+        """Called when the kind came or went."""
 
     def get(self, key: Key) -> Body | None:
         """The object, or None."""
@@ -103,15 +109,24 @@ class Store:
         if uid_of(body) not in self._gone:
             self._take(self._typed(body))
 
-    def drop(self, key: Key) -> None:
-        """Forget an object that the API server just said is gone."""
-        self._objects.pop(key, None)
+    def drop(self, key: Key, uid: str) -> None:
+        """Forget an object that the API server just said is gone, unless a namesake came since."""
+        known = self._objects.get(key)
+        if known is not None and uid_of(known) == uid:
+            self._mark_gone(known)
+            self._remove(known)
 
     async def synced(self, timeout_s: float) -> bool:
         """Whether every scope was listed, waiting at most that long."""
         waits = [asyncio.wait_for(event.wait(), timeout_s) for event in self._synced.values()]
         results = await asyncio.gather(*waits, return_exceptions=True)
         return not any(isinstance(result, BaseException) for result in results)
+
+    async def tried(self, timeout_s: float) -> None:
+        """Wait until all was listed, or a list was refused; at most that long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._tried.wait()
 
     async def run(self) -> None:
         """Keep the store up to date until cancelled."""
@@ -125,13 +140,16 @@ class Store:
             began = time.monotonic()
             try:
                 version = await self._list(scope)
-                self._synced[scope].set()
-                self.trouble = ""
+                self._listed(scope)
                 await self._watch(scope, version)
             except HistoryRewoundError:
                 raise
+            except NotServed as error:
+                self._missing(str(error))
             except (ApiUnavailable, ApiRefused, Conflict, Gone) as error:
                 self.trouble = str(error)
+                if isinstance(error, ApiRefused):
+                    self._tried.set()
                 logger.warning("%s: %s; trying again", plural, error)
             except Exception as error:  # one odd object must not end the watch
                 self.trouble = repr(error)
@@ -142,11 +160,30 @@ class Store:
             await asyncio.sleep(backoff_s * random.uniform(0.5, 1.5))  # noqa: S311 — jitter
             backoff_s = min(BACKOFF_MAX_S, backoff_s * 2)
 
+    def _listed(self, scope: str | None) -> None:
+        self._synced[scope].set()
+        if all(event.is_set() for event in self._synced.values()):
+            self._tried.set()
+        self.trouble = ""
+        if self.not_served:
+            self.not_served = ""
+            logger.info("%s: the kind is served now", self._resource.plural)
+            self.when_installed()
+
+    def _missing(self, why: str) -> None:
+        """The kind is not installed (any more); it is looked for until it is."""
+        self._tried.set()
+        self.trouble = why
+        if not self.not_served:
+            self.not_served = why
+            logger.warning("%s: not installed: %s; looking again", self._resource.plural, why)
+            self.when_installed()
+
     async def _list(self, scope: str | None) -> str:
         seen: set[Key] = set()
         query = {"limit": str(PAGE_OBJECTS)} | self._select()
         while True:
-            page = await self._api.request("GET", self._resource.path(scope), query=query)
+            page = await self._page(scope, query)
             self._advance(scope, version_of(page))
             for item in page.get("items", ()):
                 body = self._typed(item)
@@ -162,6 +199,14 @@ class Store:
                 self._mark_gone(body)
                 self._remove(body)
         return version
+
+    async def _page(self, scope: str | None, query: Mapping[str, str]) -> dict[str, Any]:
+        try:
+            return await self._api.request("GET", self._resource.path(scope), query=query)
+        except Gone as error:
+            if "continue" in query:  # else what is gone is the place in an old list
+                raise
+            raise NotServed(str(error)) from error
 
     def _advance(self, scope: str | None, version: str) -> None:
         """A list is never older than what was seen before, unless history itself is."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of
 from tidegate.adapters.kubernetes.store import Store
-from tidegate.ports.cluster import Gone
+from tidegate.ports.cluster import Gone, NotServed
 
 FIRST_LIST_S = 10.0
 
@@ -32,8 +32,13 @@ class Watched:
         self._users: dict[Key, set[Key]] = {}
         self._absent: set[Key] = set()
         self._store = Store(
-            api, resource, namespaces=namespaces, keep=self._wanted, changed=self._changed
+            api,
+            resource,
+            namespaces=namespaces,
+            keep=self._wanted,
+            changed=self._changed,
         )
+        self._store.when_installed = self._installed
         self._task: asyncio.Task[None] | None = None
 
     def close(self) -> None:
@@ -54,10 +59,22 @@ class Watched:
         """Take over what was read after a conflict; its other users are told."""
         self._store.learn(body)
 
+    def lost(self, key: Key, uid: str) -> None:
+        """The API server says that it is gone; its users are told.
+
+        One that was made anew while that answer was on its way stays.
+        """
+        self._store.drop(key, uid)
+        if self._store.get(key) is None:
+            self._absent.add(key)
+            for user in self._users.get(key, ()):
+                self._touched(user)
+
     async def get(self, key: Key, user: Key) -> Body | None:
         """The object, or None if there is none; remembers who asked.
 
-        Raises ApiUnavailable while it cannot be known, ApiRefused when we may not look.
+        Raises ApiUnavailable while it cannot be known, ApiRefused when we may not look, NotServed
+        while the kind is not installed; who asked is told when it is.
         """
         users = self._users.setdefault(key, set())
         if not users:
@@ -67,7 +84,9 @@ class Watched:
             self._task = asyncio.create_task(
                 self._store.run(), name=f"watch {self.resource.plural}"
             )
-            await self._store.synced(FIRST_LIST_S)
+            await self._store.tried(FIRST_LIST_S)
+        if self._store.not_served:
+            raise NotServed(self._store.not_served)
         body = self._store.get(key)
         if body is None and key not in self._absent:
             return await self.refresh(key)
@@ -85,6 +104,12 @@ class Watched:
         self._absent.discard(key)
         self._store.put(body)
         return body
+
+    def _installed(self) -> None:
+        """The kind came or went: nothing that is known of its objects stands any more."""
+        self._absent.clear()
+        for user in {user for users in self._users.values() for user in users}:
+            self._touched(user)
 
     def _wanted(self, body: Body) -> bool:
         return bool(self._users.get(key_of(body)))

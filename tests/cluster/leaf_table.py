@@ -1,0 +1,282 @@
+"""Mutations of every leaf of a Rollout's spec: what is changed, and what has to be there for it.
+
+The values come from the schema; here stand only the exceptions and the parts around a leaf that
+a plain Rollout does not have. A new leaf of the API without a place here fails `mutations`.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tests.cluster.leaf_schema import Leaf, Values, Way, leaves, steps, values, way_to
+
+Spec = dict[str, Any]
+Edit = tuple[str, object]
+
+ABSENT: Final = object()
+"""In place of a value: the field is taken out (None is the null that JSON knows)."""
+
+COMPARE = {
+    "to": "stable",
+    "variant": "blue",
+    **{f"{way}{by}": 1 for way in ("minIncrease", "maxIncrease") for by in ("", "Percent")},
+    **{f"{way}{by}": 1 for way in ("minDecrease", "maxDecrease") for by in ("", "Percent")},
+    "test": "sequential",
+    "margin": 1.2,
+    "confidence": 0.95,
+}
+BOUND = {"metric": "errors", "min": 0, "max": 1, "interval": "1s", "minSamples": 1}
+GUARD = BOUND | {"breaches": 1, "of": 2, "then": "hold"}
+METRIC = {
+    "name": "errors",
+    "template": "envoy-error-rate",
+    "window": "10s",
+    "unit": "share",
+    "provider": "default",
+    "samples": "vector(1)",
+}
+METRICS: Edit = ("metrics", [METRIC])
+HOOK = {"name": "warm-up", "cronJob": "preload", "when": "before", "timeout": "1m", "retries": 1}
+PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
+
+BEARERS: dict[str, tuple[Edit, ...]] = {
+    "spec.selector.matchExpressions": (
+        ("selector.matchExpressions", [{"key": "app", "operator": "In", "values": ["shop"]}]),
+    ),
+    "spec.workloadRef": (
+        ("template", ABSENT),
+        ("workloadRef", {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"}),
+    ),
+    "spec.traffic.istio.virtualServices[].tlsRoutes": (
+        (
+            "traffic.istio.virtualServices",
+            [
+                {
+                    "name": "shop",
+                    "routes": ["primary"],
+                    "tlsRoutes": [{"port": 443, "sniHosts": ["a"]}],
+                }
+            ],
+        ),
+    ),
+    "spec.traffic.istio.virtualServices[].tcpRoutes": (
+        (
+            "traffic.istio.virtualServices",
+            [{"name": "shop", "routes": ["primary"], "tcpRoutes": [{"port": 443}]}],
+        ),
+    ),
+    "spec.traffic.istio.services": (
+        ("traffic.istio.destinationRule", ABSENT),
+        ("traffic.istio.services", PAIR),
+    ),
+    "spec.traffic.istio.managed": (
+        (
+            "traffic.istio",
+            {"managed": {"service": "shop", "hosts": ["shop"], "gateways": ["mesh"], "port": 80}},
+        ),
+    ),
+    "spec.traffic.gatewayApi.managed": (
+        ("traffic.istio", ABSENT),
+        (
+            "traffic.gatewayApi",
+            {
+                "managed": {
+                    "hostnames": ["shop.example"],
+                    "parentRefs": [{"name": "public", "namespace": "edge", "sectionName": "http"}],
+                    "port": 80,
+                },
+                "services": PAIR,
+            },
+        ),
+    ),
+    "spec.traffic.service": (
+        ("traffic.istio", ABSENT),
+        ("traffic.service", {"active": "shop", "preview": "shop-canary"}),
+    ),
+    "spec.traffic.gatewayApi": (
+        ("traffic.istio", ABSENT),
+        (
+            "traffic.gatewayApi",
+            {"httpRoutes": [{"name": "shop", "rules": ["main"]}], "services": PAIR},
+        ),
+    ),
+    "spec.metrics": (METRICS,),
+    "spec.metrics[].quantile": (
+        ("metrics", [METRIC | {"template": "envoy-latency", "quantile": 0.5}]),
+    ),
+    "spec.metrics[].query": (
+        (
+            "metrics",
+            [{k: v for k, v in METRIC.items() if k != "template"} | {"query": "vector(0)"}],
+        ),
+    ),
+    "spec.guards": (METRICS, ("guards", [GUARD])),
+    "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
+    "spec.guards[].severity": (METRICS, ("guards", [GUARD | {"severity": "info"}])),
+    "spec.phases[].replicas": (("phases.0.replicas", 1),),
+    "spec.phases[].deadline": (("phases.0.deadline", "3h"),),
+    "spec.phases[].onTimeout": (("phases.0.deadline", "3h"), ("phases.0.onTimeout", "hold")),
+    "spec.phases[].gates": (METRICS, ("phases.0.gates", [BOUND | {"for": "1s"}])),
+    "spec.phases[].gates[].compare": (
+        METRICS,
+        ("phases.0.gates", [BOUND | {"compare": COMPARE}]),
+    ),
+    "spec.phases[].guards": (
+        METRICS,
+        ("phases.0.guards", [GUARD | {"severity": "info", "compare": COMPARE}]),
+    ),
+    **{
+        f"spec.phases[].match[].headers.*.{way}": (
+            ("phases.0.match", [{"headers": {"x-group": {way: "beta"}}}]),
+        )
+        for way in ("exact", "prefix", "regex")
+    },
+    "spec.phases[].approval": (
+        ("phases.0.approval", {"required": 1, "groups": ["release-managers"]}),
+    ),
+    "spec.phases[].hooks": (("phases.0.hooks", [HOOK]),),
+    "spec.phases[].hooks[].service": (
+        (
+            "phases.0.hooks",
+            [{k: v for k, v in HOOK.items() if k != "cronJob"} | {"service": "shop"}],
+        ),
+    ),
+    "spec.antiAffinity": (("antiAffinity", "preferred"),),
+    "spec.capacity": (("capacity", {"mode": "shift", "headroom": "10%"}),),
+    "spec.bake": (("bake", {"duration": "1m"}),),
+    "spec.fastTrack": (("fastTrack", {"revisions": 1}),),
+    "spec.blind": (("blind", {"after": "1m", "then": "hold"}),),
+}
+"""What has to be in a spec so that the leaves below a path are there; the longest path counts."""
+
+LONG_CHARS = 100_000
+"""A text in a pod template, as long as the API server still takes with room to spare."""
+
+NAMES = {
+    "spec.selector.matchLabels": "app",
+    "spec.phases[].match[].headers": "x-group",
+}
+
+VALUES: dict[str, Values] = {
+    "spec.replicas": {"other": 3, "odd": -1},
+    "spec.selector.matchLabels.*": {"other": "shop-2"},
+    "spec.metrics[].template": {"other": "envoy-request-rate"},
+    "spec.metrics[].query": {"other": "vector(1)", "odd": "sum by ("},
+    "spec.traffic.istio.virtualServices[].name": {"other": "nowhere"},
+    "spec.traffic.istio.virtualServices[].routes[]": {"other": "legacy"},
+    "spec.phases[].name": {"other": "twenty"},
+    "spec.phases[].weight": {"other": 20, "odd": 33},
+    "spec.phases[].replicas": {"other": 2},
+    "spec.phases[].hold": {"other": "2h"},
+    "spec.capacity.headroom": {"other": "20%", "least": "0%", "most": "100%", "beyond": "101%"},
+    "spec.traffic.settle": {"other": "100ms"},
+    "spec.drain.min": {"other": "400ms"},
+    "spec.guards[].of": {"other": 3},
+    "spec.phases[].guards[].of": {"other": 3},
+    "spec.workloadRef.kind": {"other": "StatefulSet"},
+    "spec.phases[].match[].headers.*.regex": {"odd": "(("},
+}
+"""Where a value from the schema alone would say too little."""
+
+DRY: dict[tuple[str, str], str] = {
+    ("spec.replicas", "most"): "ten thousand simulated pods are too many for one machine",
+    ("spec.phases[].replicas", "most"): "ten thousand pods are too many for one machine",
+}
+"""Mutations of which only the API server's own opinion is asked, and why."""
+
+
+PLAIN: Spec = {
+    "replicas": 2,
+    "progressDeadline": "60s",
+    "revisionHistoryLimit": 5,
+    "paused": False,
+    "mode": "enforce",
+    "drain": {"min": "500ms", "max": "10m"},
+    "metrics": [],
+    "guards": [],
+    "phases": [{"name": "ten", "weight": 10, "hold": "1h"}],
+}
+"""What a Rollout of the sweep has beside selector, template and traffic."""
+
+
+def edited(spec: Spec, edits: Sequence[tuple[str | Way, object]]) -> Spec:
+    """A copy of the spec with each edit carried out in order."""
+    found = copy.deepcopy(spec)
+    for place, value in edits:
+        way = steps(place) if isinstance(place, str) else place
+        at: Any = found
+        for part in way[:-1]:
+            at = at.setdefault(part, {}) if isinstance(at, dict) else at[part]
+        if value is ABSENT:
+            del at[way[-1]]
+        else:
+            at[way[-1]] = copy.deepcopy(value)
+    return found
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One leaf changed in one way, and the edits that bring what has to be around it."""
+
+    leaf: str
+    way: str
+    around: tuple[Edit, ...]
+    place: Way
+    value: object
+
+    @property
+    def name(self) -> str:
+        """For people: the leaf and the way."""
+        return f"{self.leaf} {self.way}"
+
+    @property
+    def dry(self) -> bool:
+        """Whether only the API server is asked."""
+        return (self.leaf, self.way) in DRY
+
+    def of(self, spec: Spec) -> Spec:
+        """The spec with the mutation in it; `spec` itself stays as it is."""
+        return edited(spec, [*self.around, (self.place, self.value)])
+
+
+def around(path: str) -> tuple[Edit, ...]:
+    """The edits that bring the leaf's surroundings; empty when a plain Rollout has it."""
+    found = [p for p in BEARERS if path == p or path.startswith((f"{p}.", f"{p}["))]
+    return BEARERS[max(found, key=len)] if found else ()
+
+
+def mutations(plain: Spec) -> tuple[Mutation, ...]:
+    """Every mutation of every leaf; LookupError for a leaf that has no place to be mutated in."""
+    return tuple(mutation for leaf in leaves() for mutation in _of_leaf(leaf, plain))
+
+
+def _of_leaf(leaf: Leaf, plain: Spec) -> Iterator[Mutation]:
+    place, edits = way_to(leaf.path, NAMES), around(leaf.path)
+    at: Any = edited(plain, edits)
+    for part in place:
+        if not (part in at if isinstance(at, dict) else int(part) < len(at)):
+            raise LookupError(f"{leaf.path} is in no Rollout of the sweep: add it to BEARERS")
+        at = at[part]
+    changes = values(leaf) | VALUES.get(leaf.path, {})
+    if leaf.path == "spec.template":
+        changes |= _templates(plain["template"])
+    for way, value in changes.items():
+        yield Mutation(leaf.path, way, edits, place, value)
+    yield Mutation(leaf.path, "deleted", edits, place, ABSENT)
+
+
+def _templates(template: Spec) -> Values:
+    """A pod template is no scalar: what users get wrong in one."""
+    changes: dict[str, Edit] = {
+        "other": ("spec.containers.0.env", [{"name": "VERSION", "value": "mutated"}]),
+        "most": ("metadata.annotations", {"long": "x" * LONG_CHARS}),
+        "odd": ("spec.containers.0.image", ""),
+        "unknown": ("spec.nonsense", {"deep": [1]}),
+        "other-labels": ("metadata.labels", {"app": "elsewhere"}),
+        "no-containers": ("spec.containers", []),
+        "text": ("spec", {"containers": "none"}),
+    }
+    return {"least": {}} | {way: edited(template, [edit]) for way, edit in changes.items()}

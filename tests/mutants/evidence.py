@@ -1,0 +1,251 @@
+"""Seeded bugs in what counts as proof: gates that fail open, guards that look away."""
+
+from tests.mutants.mutant import Mutant
+
+VERDICTS = "tests/core/test_verdicts.py::"
+ORDER = "tests/core/test_order.py::"
+HANDOVER = "tests/core/test_handover.py::"
+REVERTS = "tests/core/test_reverts.py::"
+ANSWERING = "tests/core/test_answering.py::"
+HOSTILE = "tests/adapters/prometheus/test_hostile_answers.py::"
+
+MUTANTS = (
+    Mutant(
+        "not a number passes",
+        "argo-rollouts #3503",
+        "core/verdicts.py",
+        "reading.value is None or not isfinite(reading.value):",
+        "reading.value is None:",
+        (VERDICTS + "test_one_reading_is_judged_by_both_bounds_and_only_numbers_count",),
+    ),
+    Mutant(
+        "an empty answer passes",
+        "argo-rollouts #4770",
+        "core/verdicts.py",
+        "not isfinite(reading.value):\n        return Verdict.NODATA\n",
+        "not isfinite(reading.value):\n        return Verdict.PASS\n",
+        (
+            VERDICTS + "test_one_reading_is_judged_by_both_bounds_and_only_numbers_count",
+            ORDER + "test_stable_is_not_given_up_on_a_guard_that_does_not_pass",
+        ),
+    ),
+    Mutant(
+        "an answer that is no JSON is a result",
+        "argo-rollouts #4770",
+        "adapters/prometheus/answers.py",
+        "        return Failure.error(\n"
+        '            f"the answer is not Prometheus\' format ({wrong}); "\n'
+        '            "check that the provider\'s url leads to a Prometheus API"\n'
+        "        )\n",
+        "        return Vector((Sample({}, 0.0),), (str(wrong),))\n",
+        (HOSTILE + "test_what_is_no_number_is_no_value",),
+    ),
+    Mutant(
+        "half of the data is taken for all of it",
+        "argo-rollouts #4770",
+        "adapters/prometheus/answers.py",
+        "    if partial := _partial(answer, notes):\n",
+        "    if (partial := _partial(answer, notes)) and not notes:\n",
+        (HOSTILE + "test_what_is_no_number_is_no_value",),
+    ),
+    Mutant(
+        "a check that could not be made counts as success",
+        "argo-rollouts #4602",
+        "core/verdicts.py",
+        "        return Verdict.ERROR\n",
+        "        return Verdict.PASS\n",
+        (VERDICTS + "test_an_error_is_no_verdict_about_the_release",),
+    ),
+    Mutant(
+        "a provider that is down counts as a breach",
+        "argo-rollouts #1466",
+        "core/verdicts.py",
+        "    measured = (v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL))\n"
+        "    return [*islice(measured, guard.of)].count(Verdict.FAIL) >= guard.breaches\n",
+        "    last = [*islice(verdicts, guard.of)]\n"
+        "    return len(last) - last.count(Verdict.PASS) >= guard.breaches\n",
+        (VERDICTS + "test_a_guard_trips_on_m_of_the_last_n_that_measured_something",),
+    ),
+    Mutant(
+        "a gate passes on hardly any requests",
+        "flagger #1098",
+        "core/verdicts.py",
+        "    if bound.min_samples is not None and (reading.samples or 0.0) < bound.min_samples:\n"
+        "        return Verdict.UNDECIDED\n",
+        "",
+        (VERDICTS + "test_too_few_samples_are_undecided",),
+    ),
+    Mutant(
+        "an old answer still counts",
+        "argo-rollouts #3316",
+        "core/verdicts.py",
+        "return -STALE_GRACE_S <= (now - measured_at).total_seconds() <= stale_after_s(bound)",
+        "return -STALE_GRACE_S <= (now - measured_at).total_seconds()",
+        (VERDICTS + "test_a_reading_counts_for_three_intervals_and_five_seconds",),
+    ),
+    Mutant(
+        "a stale breach sends a release back",
+        "argo-rollouts #3316",
+        "core/revert.py",
+        "        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):\n"
+        "            continue\n",
+        "",
+        (VERDICTS + "test_a_stale_breach_sends_nothing_back",),
+    ),
+    Mutant(
+        "what was not watched counts as passed",
+        "argo-rollouts #4604",
+        "core/verdicts.py",
+        "        if since is not None and (seen_at is None or reading.at - seen_at > limit):\n"
+        "            since = None\n",
+        "",
+        (VERDICTS + "test_a_gap_in_the_readings_starts_the_length_anew",),
+    ),
+    Mutant(
+        "a phase ends while its pods are missing",
+        "argo-rollouts #4604",
+        "core/running.py",
+        "        or weight_down(scene, phase.weight, phase.match)\n"
+        "        or canary_ready(scene)\n",
+        "        or weight_down(scene, phase.weight, phase.match)\n",
+        (HANDOVER + "test_a_phase_does_not_end_while_its_pods_are_missing",),
+    ),
+    Mutant(
+        "a phase ends without its gates",
+        "argo-rollouts #925",
+        "core/running.py",
+        "        or _measured(scene)\n        or _advance(scene)\n",
+        "        or _not_paused(scene)\n        or _advance(scene)\n",
+        (ORDER + "test_a_phase_ends_only_when_each_of_its_gates_passes",),
+    ),
+    Mutant(
+        "a metric that nobody can measure lets a phase begin",
+        "flagger #1581",
+        "core/running.py",
+        "        or _answered(scene)\n",
+        "",
+        (ORDER + "test_before_the_canary_is_pointed_its_pods_are_ready_and_its_checks_were_asked",),
+    ),
+    Mutant(
+        "a promotion asks no guard",
+        "argo-rollouts #4604",
+        "core/promotion.py",
+        "        or _guarded(scene)\n",
+        "",
+        (
+            ORDER + "test_stable_is_not_given_up_on_a_guard_that_does_not_pass",
+            ORDER + "test_nothing_is_promoted_on_a_guard_read_before_it_had_all_the_traffic",
+        ),
+    ),
+    Mutant(
+        "a weight rises after a restart before any guard was read",
+        "argo-rollouts #2931",
+        "core/measuring.py",
+        "        if not answers or not fresh(guard, answers[-1].at, scene.now):\n"
+        '            return f"guard {guard.metric} was not read yet"\n',
+        "",
+        (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
+    ),
+    Mutant(
+        "a weight rises on a reading that a clock set back put into the future",
+        "kopf peering, whose deadlines are wall clock times",
+        "core/verdicts.py",
+        "return -STALE_GRACE_S <= (now - measured_at).total_seconds() <= stale_after_s(bound)",
+        "return (now - measured_at).total_seconds() <= stale_after_s(bound)",
+        (HANDOVER + "test_no_weight_rises_on_a_reading_from_the_future",),
+    ),
+    Mutant(
+        "a weight rises while a guard fails",
+        "argo-rollouts #222",
+        "core/measuring.py",
+        "        if verdict is Verdict.FAIL:\n"
+        '            return f"guard {guard.metric} fails now"\n',
+        "",
+        (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
+    ),
+    Mutant(
+        "a breach is ignored while something else is waited for",
+        "flagger #1801",
+        "core/revert.py",
+        "    if scene.run is None or not can_go_back(scene):",
+        "    if scene.run is None or scene.paused:",
+        (REVERTS + "test_a_breach_sends_back_from_every_stage_even_in_a_pause",),
+    ),
+    Mutant(
+        "the deadline for ready pods is never over",
+        "flagger #1591",
+        "core/revert.py",
+        "_on_breach(scene) or _on_deadline(scene) or",
+        "_on_breach(scene) or",
+        (REVERTS + "test_pods_that_are_not_ready_by_the_deadline_end_the_run",),
+    ),
+    Mutant(
+        "what was measured of the last revision speaks for this one",
+        "stale state, Sieve (OSDI 2022) 3.2",
+        "core/scene.py",
+        "    if reading.answer is not Answer.OK or (since is not None and reading.at >= since):\n",
+        "    if reading:\n",
+        (VERDICTS + "test_a_bad_answer_about_whoever_was_there_before_sends_nothing_back",),
+    ),
+    Mutant(
+        "a phase's clock runs while the proxies do not follow",
+        "argo-rollouts #4347",
+        "core/running.py",
+        "        seen = share(\n            traffic, run.to_revision, phase.weight, "
+        "since, written=written, at_least=matched\n        )\n",
+        "        seen = Seen.YES if written or matched else Seen.NO\n",
+        (ORDER + "test_a_phase_begins_when_the_proxies_do_what_the_routes_say",),
+    ),
+    Mutant(
+        "an abort is ignored once the promotion was asked for",
+        "argo-rollouts #4461",
+        "core/answering.py",
+        "    if scene.run is None:\n"
+        '        return _refuse(scene, "no run is on, so there is nothing to abort")\n',
+        "    if scene.run is None or scene.run.skip_to_end:\n"
+        '        return _refuse(scene, "no run is on, so there is nothing to abort")\n',
+        (HANDOVER + "test_an_abort_wins_over_a_promotion_that_was_asked_for",),
+    ),
+    Mutant(
+        "an abort waits for metrics",
+        "flagger #1801",
+        "core/answering.py",
+        "    if scene.run is None:\n"
+        '        return _refuse(scene, "no run is on, so there is nothing to abort")\n',
+        "    if scene.run is None or not scene.observed.readings:\n"
+        '        return _refuse(scene, "no run is on, so there is nothing to abort")\n',
+        (HANDOVER + "test_an_abort_needs_no_reading_no_count_and_no_ready_canary",),
+    ),
+    Mutant(
+        "a revision that was sent back is tried again by itself",
+        "argo-rollouts #2897",
+        "core/resting.py",
+        "target in (status.stable_revision, status.reverted_revision) or",
+        "target == status.stable_revision or",
+        (HANDOVER + "test_a_revision_that_was_sent_back_starts_nothing_by_itself",),
+    ),
+    Mutant(
+        "an approval of another revision is accepted",
+        "a replayed approval; openkruise/rollouts #352 asks for a record of them",
+        "core/answering.py",
+        "    if asked is None or asked == current:\n        return None\n",
+        "    if asked != current:\n        return None\n",
+        (ANSWERING + "test_an_action_for_another_revision_is_refused",),
+    ),
+    Mutant(
+        "an action is done twice after a crash",
+        "argo-rollouts #720",
+        "core/answering.py",
+        "    if last is not None and last.uid == action.uid:\n",
+        "    if last is not None and last.uid == action.name:\n",
+        (ANSWERING + "test_an_action_that_was_carried_out_is_only_answered",),
+    ),
+    Mutant(
+        "a pause is announced again with every look",
+        "argo-rollouts #720",
+        "core/decide.py",
+        "    if scene.status.pause is not None or scene.undo:\n        return None\n",
+        "",
+        (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
+    ),
+)

@@ -1,0 +1,94 @@
+"""Seeded bugs in header routes: what they take, when they come, and whether they go."""
+
+from tests.mutants.mutant import Mutant
+
+CORE = "tests/core/test_header_routes.py::"
+ISTIO = "tests/adapters/test_header_routes.py::"
+GATEWAY = "tests/adapters/test_header_rules.py::"
+WRITTEN = "tests/adapters/kubernetes/test_header_routes_written.py::"
+
+MUTANTS = (
+    Mutant(
+        "a revert leaves the header routes behind",
+        "argo-rollouts #4716",
+        "core/revert.py",
+        "keep, () if matched else route.match)",
+        "keep, route.match)",
+        (CORE + "test_an_abort_takes_weight_and_header_routes_in_one_write",),
+    ),
+    Mutant(
+        "header routes that vanished are not put back",
+        "argo-rollouts #4486",
+        "core/running.py",
+        "if r.weight != weight or not r.even or not r.carries(match)),",
+        "if r.weight != weight or not r.even),",
+        (CORE + "test_header_routes_that_somebody_took_away_end_the_hold_and_are_put_back",),
+    ),
+    Mutant(
+        "header routes come whatever a weight would wait for",
+        "argo-rollouts #4486",
+        "core/running.py",
+        "    if below or (match and not wrong.carries(match)):\n",
+        "    if below:\n",
+        (CORE + "test_a_guard_that_fails_keeps_header_routes_away",),
+    ),
+    Mutant(
+        "a phase keeps the header routes of another one",
+        "argo-rollouts #4486",
+        "core/running.py",
+        "        stray = route.matched and not route.carries(match)\n",
+        "        stray = False\n",
+        (
+            CORE
+            + "test_header_routes_that_the_phase_does_not_name_go_at_once_whatever_else_is_missing",
+        ),
+    ),
+    Mutant(
+        "a destination is re-pointed under its header routes",
+        "docs/design.md 3",
+        "core/observation.py",
+        "return self.weight == 0 and not self.matched\n",
+        "return self.weight == 0\n",
+        (CORE + "test_a_destination_with_header_routes_is_emptied_before_it_is_re_pointed",),
+    ),
+    Mutant(
+        "header routes left over at rest stay",
+        "argo-rollouts #4716",
+        "core/observation.py",
+        "return self.weight == 0 and self.even and not self.matched\n",
+        "return self.weight == 0 and self.even\n",
+        (CORE + "test_header_routes_left_over_at_rest_are_taken_away",),
+    ),
+    Mutant(
+        "a change of header routes begins no new time",
+        "docs/design.md 3",
+        "core/facts.py",
+        "(there.weight, there.match) == (weight, match)",
+        "there.weight == weight",
+        (CORE + "test_a_phase_puts_up_its_header_routes_and_then_waits_for_settle",),
+    ),
+    Mutant(
+        "header routes come on what a watch said long ago",
+        "argo-rollouts #3080",
+        "adapters/kubernetes/freshness.py",
+        "if raises(routes, weight) or headers.adds(match):",
+        "if raises(routes, weight):",
+        (WRITTEN + "test_header_routes_do_not_come_on_grounds_that_moved_unseen",),
+    ),
+    Mutant(
+        "a header route forgets the conditions of the managed route",
+        "docs/reference/routes.md",
+        "adapters/istio.py",
+        '{**theirs, "headers": headers}',
+        '{"headers": headers}',
+        (ISTIO + "test_a_header_route_takes_what_the_managed_route_would_get_and_has_the_headers",),
+    ),
+    Mutant(
+        "a header rule wins over somebody else's",
+        "docs/reference/routes.md",
+        "adapters/gateway_headers.py",
+        "        _takes_from_nobody(theirs, len(headers), others)\n",
+        "",
+        (GATEWAY + "test_no_header_rule_is_made_that_could_win_over_somebody_elses",),
+    ),
+)

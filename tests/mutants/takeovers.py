@@ -1,0 +1,69 @@
+"""Seeded bugs on the way from a Deployment to a Rollout and back, where peers lose requests."""
+
+from tests.mutants.mutant import Mutant
+
+ADOPTING = "tests/core/test_adopting.py::"
+PROPERTIES = "tests/properties/test_takeover.py::"
+WORKLOADS = "tests/adapters/kubernetes/test_workloads.py::"
+
+MUTANTS = (
+    Mutant(
+        "a Deployment loses its pods before ours are ready",
+        "argo-rollouts #4065",
+        "core/adopting.py",
+        "    if ready < scene.full:\n",
+        "    if ready < 0:\n",
+        (ADOPTING + "test_the_pods_of_a_deployment_wait_for_ours",),
+    ),
+    Mutant(
+        "a Deployment loses its pods while proxies still send to them",
+        "argo-rollouts #2507",
+        "core/adopting.py",
+        "    return Seen.YES if reached >= (1 - SHARE_SLACK) * sent else Seen.NO\n",
+        "    return Seen.YES\n",
+        (ADOPTING + "test_the_pods_of_a_deployment_go_when_all_requests_reach_ours",),
+    ),
+    Mutant(
+        "a Deployment that a syncer scales up is fought without end",
+        "argo-rollouts #4935",
+        "core/adopting.py",
+        "            return _marked(scene, taken, WorkloadDrift.PUT_BACK)\n",
+        "            return _marked(scene, taken, None)\n",
+        (
+            PROPERTIES
+            + "test_a_deployment_that_is_scaled_up_again_is_put_back_once_and_then_left_alone",
+        ),
+    ),
+    Mutant(
+        "our pods go while they are still selected beside the Deployment's",
+        "flagger #773",
+        "core/giving_back.py",
+        "    pointed = _destinations(scene, workload.pods_label)\n",
+        '    pointed = _destinations(scene, "")\n',
+        (PROPERTIES + "test_each_router_takes_over_and_gives_back",),
+    ),
+    Mutant(
+        "a destination is given back to pods that are not ready",
+        "flagger #1444",
+        "core/giving_back.py",
+        "    serves = workload.pods_label and workload.labelled_ready >= taken.replicas\n",
+        "    serves = workload.pods_label\n",
+        (ADOPTING + "test_the_destinations_leave_ours_only_for_pods_that_are_ready",),
+    ),
+    Mutant(
+        "pods that were just removed are selected once more",
+        "argo-rollouts #3681",
+        "core/giving_back.py",
+        "    until = taken.emptied_at + max(scene.settle, least)\n",
+        "    until = taken.emptied_at\n",
+        (ADOPTING + "test_the_deployments_pods_are_selected_alone_until_ours_are_gone",),
+    ),
+    Mutant(
+        "an upgraded API server starts a release of every Deployment",
+        "argo-rollouts #4696",
+        "adapters/kubernetes/workloads.py",
+        "if _bare(known) == bare}",
+        "if template_of(known) == template_of(body)}",
+        (WORKLOADS + "test_fields_that_an_upgraded_api_server_fills_in_make_no_other_revision",),
+    ),
+)
