@@ -110,15 +110,18 @@ sandbox-build: setup ## Build the sandbox's binaries only (about a quarter of an
 test: static sandbox ## All there is: checks, then every test, on real servers
 	@echo "==> tests without servers, on all cores"
 	@$(BIN)/pytest -q -n auto --dist worksteal --ignore=tests/mutants -m 'not ($(SERVERS))'
-	@echo "==> seeded bugs, and tests on real servers"
-	@$(BIN)/pytest --durations=10 tests/mutants
-	@$(BIN)/pytest --durations=10 -m '$(SERVERS)'
+	@echo "==> seeded bugs"
+	@$(BIN)/pytest -q tests/mutants
+	@echo "==> tests on a real API server, two at a time: most of each is waiting"
+	@$(BIN)/pytest -q -n 2 --dist worksteal --durations=10 -m '($(SERVERS)) and not traffic'
+	@echo "==> tests under real traffic, one at a time: they measure"
+	@$(BIN)/pytest --durations=10 -m traffic
 
 .PHONY: faults
 faults: setup sandbox ## Every crash point, fault and state (`make test` runs a slice); SCOPE=nightly for every pair, too
 	@echo "==> the states of the model, and beside them crash points and faults"
 	@TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -q tests/model & model=$$!; \
-	TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -n auto --dist worksteal --durations=10 tests/faults && wait $$model
+	TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -n 3 --dist worksteal --durations=10 tests/faults && wait $$model
 
 .PHONY: soak
 soak: setup sandbox ## Random scenarios under random faults: MINUTES=n SEED=s

@@ -29,7 +29,7 @@ MARKERS = {"stage": "api", "traffic_stage": "traffic"}
 
 DEEP = ("tests/properties/", "tests/model/")
 """Simulated lives and searches: two thirds of the time of all tests without servers."""
-DEEP_PART = 6
+DEEP_PART = 12
 """Under TIDEGATE_QUICK=2 (`make check`) one of so many of them runs, others each day."""
 
 

@@ -24,6 +24,7 @@ TAKEN_FOR_DRIFT = 'Rollout shop.status.traffic.drifts: ["TIME"] instead of []'
 """A process that dies between the route write of a revert and its record is taken for one change
 by others (`core/drift.py`): nothing that is stored tells the two apart."""
 ROUTE_WRITES = ("PATCH virtualservices", "PATCH httproutes")
+RECORDS = "PUT rollouts/status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +88,27 @@ def _follows_at_once(earlier: Sequence[Call], call: Call) -> bool:
     return 0 <= call.at_s - last_s <= SAME_MOMENT_S
 
 
+def _route_unrecorded(trial: Trial, crash: Call) -> bool:
+    """Whether, of what was committed up to the crash, a route was written after the last status."""
+    kinds = (*ROUTE_WRITES, RECORDS)
+    calls = trial.proxy.log.writes(trial.began)
+    known = [c.label for c in calls if c.label in kinds and c.accepted and c.number <= crash.number]
+    return known[-1:] != [RECORDS] and bool(known)
+
+
 def strike(
     arena: Arena, scenario: Scenario, reference: Reference, points: tuple[CrashPoint, ...]
 ) -> Struck:
     """Kill the operator at each point in turn, start it again each time, and judge the end."""
-    reached = []
+    reached: list[Call] = []
+    trials: list[Trial] = []
 
     def arm(trial: Trial, left: tuple[CrashPoint, ...]) -> int:
         point, *rest = left
 
         def kill(call: Call) -> None:
             reached.append(call)
+            trials.append(trial)
             if rest:
                 arm(trial, tuple(rest))
             trial.crash()
@@ -110,6 +121,6 @@ def strike(
 
     crash = Disturbance("crash", before=lambda trial: arm(trial, points))
     told = judged(arena, scenario, reference, crash)
-    if any(point.side == "after" and point.label in ROUTE_WRITES for point in points):
+    if any(_route_unrecorded(*one) for one in zip(trials, reached, strict=True)):
         told = [one for one in told if one != TAKEN_FOR_DRIFT]
     return Struck(scenario, points, len(reached), tuple(told))

@@ -14,7 +14,7 @@ from tests.faults.arena import Arena
 from tests.faults.calls import Call
 from tests.faults.oracle import Outcome, differences, excess
 from tests.faults.scenarios import Scenario
-from tests.faults.trial import LEASES, POLL_S, QUIET_S, Trial
+from tests.faults.trial import LEASES, QUIET_S, Trial
 
 KUBELET_S = 0.2
 """Seconds until a kubelet notices that the operator has ended."""
@@ -22,6 +22,8 @@ JOIN_S = 60.0
 SAME_S = 30.0
 """Seconds after the end of a scenario within which all has to be as in the reference."""
 REFERENCE_QUIET_S = 2.5
+OUTCOME_POLL_S = 0.25
+"""An outcome is nine lists."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def violations(
 ) -> list[str]:
     """Wait until a played trial ended as the reference did; what is different, in words."""
     close = holds_within(
-        lambda: not differences(trial.outcome(), reference.outcome), SAME_S, POLL_S * 2
+        lambda: not differences(trial.outcome(), reference.outcome), SAME_S, OUTCOME_POLL_S
     )
     told = [] if close else differences(trial.outcome(), reference.outcome)
     try:

@@ -148,7 +148,7 @@ def switched(status: Status) -> bool:
 
 def shrunk(status: Status) -> bool:
     """Halfway, and stable has given up the pod that its half does not need."""
-    return halfway(status) and status.get("replicas") == 2
+    return halfway(status) and status.get("replicas") == 1
 
 
 def ended(outcome: str, number: int = 1) -> Callable[[Status], bool]:

@@ -28,7 +28,7 @@ from tests.faults.scenarios import (
     shop,
 )
 
-POLL_S = 0.05
+POLL_S = 0.1
 STEP_S = 60.0
 """Seconds within which a step's condition has to come true, faults included."""
 QUIET_S = 1.0
