@@ -123,7 +123,14 @@ NOT_YET = [
     (("guards.0.compare", COMPARE), ("guards[0].compare", None)),
     (("guards.0.severity", "critical"), ("guards[0].severity", None)),
     (("phases.0.gates.0.compare", COMPARE), ("phases[0].gates[0].compare", None)),
-    (("phases.1.guards", [{"metric": "error-rate", "max": 1}]), ("phases[1].guards", None)),
+    (
+        ("phases.1.guards", [{"metric": "error-rate", "compare": COMPARE}]),
+        ("phases[1].guards[0].compare", None),
+    ),
+    (
+        ("phases.1.guards", [{"metric": "error-rate", "max": 1, "severity": "info"}]),
+        ("phases[1].guards[0].severity", None),
+    ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
 ]

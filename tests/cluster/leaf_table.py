@@ -124,9 +124,14 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         METRICS,
         ("phases.0.gates", [BOUND | {"compare": COMPARE}]),
     ),
-    "spec.phases[].guards": (
+    "spec.phases[].guards": (METRICS, ("phases.0.guards", [GUARD])),
+    "spec.phases[].guards[].compare": (
         METRICS,
-        ("phases.0.guards", [GUARD | {"severity": "info", "compare": COMPARE}]),
+        ("phases.0.guards", [GUARD | {"compare": COMPARE}]),
+    ),
+    "spec.phases[].guards[].severity": (
+        METRICS,
+        ("phases.0.guards", [GUARD | {"severity": "info"}]),
     ),
     **{
         f"spec.phases[].match[].headers.*.{way}": (

@@ -7,9 +7,34 @@ ORDER = "tests/core/test_order.py::"
 HANDOVER = "tests/core/test_handover.py::"
 REVERTS = "tests/core/test_reverts.py::"
 ANSWERING = "tests/core/test_answering.py::"
+PHASE_GUARDS = "tests/core/test_phase_guards.py::"
 HOSTILE = "tests/adapters/prometheus/test_hostile_answers.py::"
 
 MUTANTS = (
+    Mutant(
+        "a phase's looser guard is judged by the readings of the usual one",
+        "requirement: guards of one phase",
+        "core/scene.py",
+        'Check(f"guard/{place}/{i}", guard), guard) for i',
+        'Check(f"guard/{i}", guard), guard) for i',
+        (PHASE_GUARDS + "test_readings_of_the_usual_guard_are_none_of_the_phase_s",),
+    ),
+    Mutant(
+        "a phase's guard goes on after its phase",
+        "requirement: guards of one phase",
+        "core/scene.py",
+        "        on = self.run is not None and self.run.stage is Stage.PHASE\n",
+        "        on = self.run is not None\n",
+        (PHASE_GUARDS + "test_outside_its_phase_the_usual_guard_judges",),
+    ),
+    Mutant(
+        "a phase's own guard switches all others off",
+        "requirement: guards of one phase",
+        "core/scene.py",
+        "if guard.metric not in replaced\n",
+        "if not replaced\n",
+        (PHASE_GUARDS + "test_a_guard_on_another_metric_is_on_beside_the_usual_ones",),
+    ),
     Mutant(
         "not a number passes",
         "argo-rollouts #3503",

@@ -72,11 +72,18 @@ def phase(
     hold_s: float = 5.0,
     replicas: int | str | None = None,
     gates: tuple[Gate, ...] = (),
+    guards: tuple[Guard, ...] = (),
     match: tuple[HttpMatch, ...] = (),
 ) -> Phase:
     """A phase by its numbers."""
     return Phase(
-        name=name, weight=weight, hold_s=hold_s, replicas=replicas, gates=gates, match=match
+        name=name,
+        weight=weight,
+        hold_s=hold_s,
+        replicas=replicas,
+        gates=gates,
+        guards=guards,
+        match=match,
     )
 
 
@@ -218,8 +225,17 @@ def phase_lists(draw: DrawFn) -> tuple[Phase, ...]:
         replicas = draw(st.sampled_from([None, "100%", 2]))
         hold_s = draw(st.sampled_from([0.0, 3.0, 20.0]))
         match = draw(st.sampled_from([(), (), BETA, PHONES]))
+        guards = draw(st.sampled_from([(), (), (guard(),), (guard(breaches=2, of=3),)]))
         found.append(
-            phase(f"p{place}", weight, hold_s=hold_s, replicas=replicas, gates=gates, match=match)
+            phase(
+                f"p{place}",
+                weight,
+                hold_s=hold_s,
+                replicas=replicas,
+                gates=gates,
+                guards=guards,
+                match=match,
+            )
         )
     return tuple(found)
 

@@ -129,8 +129,13 @@ class Watch:
         assert left.started_at is not None
         assert now - left.started_at >= timedelta(seconds=phase.hold_s), "hold cut short"
         assert left.started_at >= left.entered_at, "hold began before the phase"
+        dark = phase.weight == 0 and not phase.match
+        own = {guard.metric for guard in phase.guards}
         for i, guard in enumerate(rollout.spec.guards):
-            self._passed(f"guard/{i}", guard, now, dark=phase.weight == 0 and not phase.match)
+            if guard.metric not in own:
+                self._passed(f"guard/{i}", guard, now, dark=dark)
+        for i, guard in enumerate(phase.guards):
+            self._passed(f"guard/{place}/{i}", guard, now, dark=dark)
         for i, gate in enumerate(phase.gates):
             self._passed(f"gate/{place}/{i}", gate, now, dark=False)
             assert self.last_answers[f"gate/{place}/{i}"].at >= left.entered_at

@@ -128,7 +128,7 @@ class Phase(ApiModel):
     guards: tuple[Guard, ...] = Field(
         (),
         max_length=limits.MAX_PHASE_GUARDS,
-        description="Guards of this phase, in place of the Rollout's guards on the same metric.",
+        description="Guards while the phase is on, in place of the Rollout's on the same metric.",
         json_schema_extra=ATOMIC,
     )
     match: tuple[HttpMatch, ...] = Field(

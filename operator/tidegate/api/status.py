@@ -153,7 +153,9 @@ class LastRun(ApiModel):
 class CheckStatus(ApiModel):
     """The last word of one guard or gate."""
 
-    id: CheckId = Field(description="Which check it is, such as guard/0 or canary-10/gate/1.")
+    id: CheckId = Field(
+        description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1."
+    )
     kind: Literal["guard", "gate"] = Field(description="guard or gate.")
     metric: ShortText = Field(description="Name of the metric.")
     verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")

@@ -30,10 +30,11 @@ NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_set,
         "comparing revisions is not built yet; leave compare out and use min or max",
     ),
-    "spec.phases[].guards": (
+    "spec.phases[].guards[].compare": (
         _is_set,
-        "guards of one phase are not built yet; leave them out and use spec.guards",
+        "comparing revisions is not built yet; leave compare out and use min or max",
     ),
+    "spec.phases[].guards[].severity": (_is_set, "severity is not built yet; leave it out"),
     "spec.phases[].approval": (
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",

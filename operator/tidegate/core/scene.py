@@ -194,9 +194,26 @@ class Scene:
         return self.spec.paused or self.status.pause is not None
 
     def guards(self) -> tuple[tuple[Check, Guard], ...]:
-        """The guards with their check ids."""
+        """The guards that are on, with their check ids.
+
+        In a phase its own stand in for those of the Rollout on the same metric. They have ids of
+        their own, so that no reading of one bound is ever judged by another.
+        """
+        on = self.run is not None and self.run.stage is Stage.PHASE
+        own = self.guards_of(self.phase) if on and self.phase is not None else ()
+        replaced = {guard.metric for _, guard in own}
+        usual = tuple(
+            (Check(f"guard/{i}", guard), guard)
+            for i, guard in enumerate(self.spec.guards)
+            if guard.metric not in replaced
+        )
+        return usual + own
+
+    def guards_of(self, phase: Phase) -> tuple[tuple[Check, Guard], ...]:
+        """A phase's own guards with their check ids."""
+        place = self.spec.phases.index(phase)
         return tuple(
-            (Check(f"guard/{i}", guard), guard) for i, guard in enumerate(self.spec.guards)
+            (Check(f"guard/{place}/{i}", guard), guard) for i, guard in enumerate(phase.guards)
         )
 
     def gates(self, phase: Phase) -> tuple[tuple[Check, Gate], ...]:
@@ -220,8 +237,13 @@ class Scene:
         """
         if self.run is None or self.undo or self.run.stage is not Stage.PREPARING:
             return self.checks()
-        gates = tuple(check for phase in self.spec.phases for check, _ in self.gates(phase))
-        return self.checks() + gates
+        later = (
+            check
+            for phase in self.spec.phases
+            for checks in (self.guards_of(phase), self.gates(phase))
+            for check, _ in checks
+        )
+        return self.checks() + tuple(later)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.

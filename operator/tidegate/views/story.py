@@ -323,13 +323,15 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
 
 
 def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
-    """The guard or gate behind an id such as guard/0 or gate/1/0."""
+    """The guard or gate behind an id such as guard/0 or, of a phase, guard/1/0 or gate/1/0."""
     if spec is None:
         return None
     try:
         match check_id.split("/"):
             case ["guard", index]:
                 return spec.guards[int(index)]
+            case ["guard", phase, index]:
+                return spec.phases[int(phase)].guards[int(index)]
             case ["gate", phase, index]:
                 return spec.phases[int(phase)].gates[int(index)]
             case _:
