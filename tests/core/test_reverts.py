@@ -2,8 +2,9 @@ import pytest
 
 from tests.core.scenes import ago, asked, at_rest, error_guard, in_phase, pods, read, spec
 from tidegate.api.actions import Verb
+from tidegate.api.phases import Phase
 from tidegate.api.rollout import Blind
-from tidegate.api.status import PauseStatus, Stage
+from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core.decision import SetWeight
 
 BAD = {"guard/0": (read(1, 0.25),)}
@@ -50,6 +51,35 @@ def test_pods_that_are_not_ready_by_the_deadline_end_the_run(seconds, over):
     if over:
         assert decision.status.last_run.reason == "ProgressDeadlineExceeded"
         assert "0 of 1 pods" in decision.status.last_run.message
+
+
+def waited(ready: int, seconds: float, most: int | None):
+    """Before a phase's weight: it has waited for so many seconds for its three pods."""
+    case = in_phase(
+        spec=spec(phases=(Phase(name="half", weight=50, replicas=3),)),
+        revisions=(pods("A", 4), pods("B", 3, ready)),
+        weights=(0,),
+    )
+    phase = PhaseStatus(index=0, name="half", entered_at=ago(900))
+    return case.status_with(phase=phase, waiting_since=ago(seconds), waiting_ready=most)
+
+
+def test_a_pod_more_begins_the_deadline_anew():
+    late = waited(ready=2, seconds=601, most=1).decided()
+    assert late.status.run is not None
+    assert (late.status.waiting_since, late.status.waiting_ready) == (ago(0), 2)
+
+
+@pytest.mark.parametrize(("ready", "most"), [(0, 0), (1, 1), (0, 2), (1, 2)])
+def test_pods_that_come_and_go_are_no_progress(ready, most):
+    status = waited(ready=ready, seconds=599, most=most).decided().status
+    assert (status.waiting_since, status.waiting_ready) == (ago(599), most)
+    assert waited(ready=ready, seconds=601, most=most).decided().status.run is None
+
+
+def test_a_wait_that_an_older_operator_began_counts_on():
+    status = waited(ready=2, seconds=599, most=None).decided().status
+    assert (status.waiting_since, status.waiting_ready) == (ago(599), 2)
 
 
 def test_ready_pods_stop_the_deadline():

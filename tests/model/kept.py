@@ -96,6 +96,7 @@ class Kept(NamedTuple):
     pause: str | None = None
     resumed: Age | None = None
     waiting: Age | None = None
+    most: int | None = None
     ready: Age | None = None
     blind: Age | None = None
     draining: tuple[tuple[str, Age], ...] = ()
@@ -255,6 +256,7 @@ def kept_of(status: RolloutStatus) -> Kept:
             pause=status.pause.by if status.pause else None,
             resumed=_age(status.resumed_at),
             waiting=_age(status.waiting_since),
+            most=status.waiting_ready,
             ready=_age(status.canary_ready_since),
             blind=_age(status.blind_since),
             draining=tuple((entry.revision, age_of(entry.since)) for entry in status.draining),
@@ -299,6 +301,7 @@ def status_of(kept: Kept, bounds: dict[str, Bound], replicas: int) -> RolloutSta
         pause=PauseStatus(by=kept.pause, at=moment(0)) if kept.pause else None,
         resumed_at=_moment(kept.resumed),
         waiting_since=_moment(kept.waiting),
+        waiting_ready=kept.most,
         canary_ready_since=_moment(kept.ready),
         blind_since=_moment(kept.blind),
         draining=tuple(Draining(revision=n, since=moment(age)) for n, age in kept.draining),

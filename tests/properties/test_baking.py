@@ -34,7 +34,9 @@ from tidegate.core.decision import AnswerAction, ScaleReplicaSet, SetWeight, Swi
 
 TWO = ("shop", "shop-internal")
 BAKE_S = 60.0
-AFTER = st.floats(0.0, BAKE_S - 1).map(lambda after: round(after, 1))
+NOTICED_S = 5.0
+"""A guard looks every 2 s at what was scraped before: what goes bad later may outlive the bake."""
+AFTER = st.floats(0.0, BAKE_S - NOTICED_S).map(lambda after: round(after, 1))
 
 
 def in_bake(setting: Setting, spec, after: float = 0.0, *, bake_s: float = BAKE_S) -> Operator:

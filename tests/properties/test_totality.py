@@ -126,6 +126,7 @@ statuses = model(
     traffic=st.none() | traffics,
     pause=st.none() | model(PauseStatus, by=st.just("ann"), at=TIMES),
     waiting_since=MAYBE_TIMES,
+    waiting_ready=st.none() | st.integers(0, 5),
     canary_ready_since=MAYBE_TIMES,
     blind_since=MAYBE_TIMES,
     draining=st.lists(model(Draining, revision=NAMES, since=TIMES), max_size=2).map(tuple),

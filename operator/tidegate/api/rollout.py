@@ -302,7 +302,9 @@ class RolloutSpec(ApiModel):
         "its own pods go once ours serve, and a deletion of the Rollout gives it back.",
     )
     progress_deadline_s: DurationS = Field(
-        600.0, description="Time in which new pods must become ready (default 10m)."
+        600.0,
+        description="Time in which new pods must become ready; each that does begins it anew "
+        "(default 10m).",
     )
     revision_history_limit: int = Field(
         5,

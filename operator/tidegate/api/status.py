@@ -342,7 +342,15 @@ class RolloutStatus(ApiModel):
         None, description="When a person last resumed it; earlier breaches do not pause again."
     )
     waiting_since: Timestamp | None = Field(
-        None, description="Since when canary pods have not been ready, in UTC."
+        None,
+        description="Since when pods are missing, or when one more than ever in this wait got "
+        "ready, in UTC; progressDeadline counts from then.",
+    )
+    waiting_ready: int | None = Field(
+        None,
+        ge=0,
+        le=limits.MAX_REPLICAS,
+        description="Most pods that were ready at once in this wait; none without one.",
     )
     canary_ready_since: Timestamp | None = Field(
         None,

@@ -30,7 +30,8 @@ def begun(scene: Scene, promoted: Step, run: RunStatus) -> Step:
     run = run.model_copy(update={"skip_to_end": False})
     run = noted(run, scene.now, "bake", reasons.BAKING, message)
     ended = {"canary_revision": None, "phase": None}  # nobody is being tried any more
-    status = changed(promoted.status, run=run, waiting_since=None, blind_since=None, **ended)
+    seen = {"waiting_since": None, "waiting_ready": None, "blind_since": None}
+    status = changed(promoted.status, run=run, **ended, **seen)
     notes = (*promoted.notes, Note(reasons.BAKING, message))
     return Step(status, notes=notes, reason=reasons.BAKING)
 

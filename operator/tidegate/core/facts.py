@@ -14,7 +14,7 @@ from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
-from tidegate.core.observation import RoutesView
+from tidegate.core.observation import RevisionView, RoutesView
 from tidegate.core.scene import Check, Scene, changed
 from tidegate.core.shares import read_as
 from tidegate.core.verdicts import bound_text, check_status
@@ -43,7 +43,7 @@ def record(scene: Scene) -> Scene:
     scene = Scene(scene.rollout, status, scene.observed, scene.now)
     status = changed(
         status,
-        waiting_since=_since(status.waiting_since, scene.now, holds=_pods_missing(scene)),
+        **_waiting(scene),
         canary_ready_since=_since(status.canary_ready_since, scene.now, holds=_canary_ready(scene)),
         deadline_since=counted_since(scene),
         blind_since=_since(status.blind_since, scene.now, holds=_blind(scene)),
@@ -123,11 +123,37 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
     return None if before or (known.metric, known.bound) != asked else known
 
 
-def _pods_missing(scene: Scene) -> bool:
+def _waiting(scene: Scene) -> dict[str, object]:
+    """Since when pods are waited for: each that gets ready begins the time anew.
+
+    As a Deployment's progressDeadlineSeconds does (Kubernetes, Deployments, "Progressing
+    Deployment"), so that a large release that grows steadily is not sent back. Only more pods than
+    ever in this wait count: pods that come and go, again and again, are no progress.
+    """
+    if not _pods_missing(scene):
+        return {"waiting_since": None, "waiting_ready": None}
+    status, awaited = scene.status, _awaited(scene)
+    ready = awaited.ready if awaited else 0
+    if status.waiting_since is None:
+        return {"waiting_since": scene.now, "waiting_ready": ready}
+    if status.waiting_ready is None or ready <= status.waiting_ready:  # None: an older operator's
+        most = ready if status.waiting_ready is None else status.waiting_ready
+        return {"waiting_since": status.waiting_since, "waiting_ready": most}
+    return {"waiting_since": scene.now, "waiting_ready": ready}
+
+
+def _awaited(scene: Scene) -> RevisionView | None:
+    """Whose pods are waited for: the new revision's in a run, else stable's."""
     if scene.run is None or scene.baking:
-        stable = scene.stable or scene.observed.revision(scene.target)
-        return stable is None or stable.ready < scene.spec.replicas
-    if scene.canary is None or scene.canary.ready < scene.canary_pods:
+        return scene.stable or scene.observed.revision(scene.target)
+    return scene.canary
+
+
+def _pods_missing(scene: Scene) -> bool:
+    awaited = _awaited(scene)
+    if scene.run is None or scene.baking:
+        return awaited is None or awaited.ready < scene.spec.replicas
+    if awaited is None or awaited.ready < scene.canary_pods:
         return True
     # Pods that are ready for a moment, again and again, are no progress while nothing is sent.
     unused = scene.routes is not None and scene.routes.idle_canary and scene.canary_pods > 0

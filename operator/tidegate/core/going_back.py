@@ -39,6 +39,7 @@ def begun(scene: Scene, status: RolloutStatus, to: str, why: str) -> RolloutStat
         resumed_at=None,
         checks=(),
         waiting_since=None,
+        waiting_ready=None,
         deadline_since=None,
         blind_since=None,
     )

@@ -259,6 +259,7 @@ def _start(scene: Scene) -> Step | None:
         resumed_at=None,
         checks=(),
         waiting_since=None,  # what stable lacked at rest is not the new revision's delay
+        waiting_ready=None,
         blind_since=None,
     )
     return Step(started, notes=(Note(reasons.RUN_STARTED, message),), reason=reasons.RUN_STARTED)

@@ -97,6 +97,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         last_run_number=run.number,
         pause=None,
         waiting_since=None,
+        waiting_ready=None,
         deadline_since=None,
         blind_since=None,
     )
