@@ -50,6 +50,10 @@ class Shop:
     guard_max: float = 0.05
     phases: Sequence[Object] = ()
     extra: Object = field(default_factory=dict)
+    entrance: str = ""
+    """The URL of its gateway; of the cluster's own if empty."""
+    route_kind: str = "virtualservice"
+    """What holds its weights, as kubectl calls it."""
 
     @property
     def host(self) -> str:

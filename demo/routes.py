@@ -25,11 +25,13 @@ class Share:
 
 
 class RouteWatch:
-    """A `kubectl get --watch` on one VirtualService; a context manager."""
+    """A `kubectl get --watch` on one VirtualService or HTTPRoute; a context manager."""
 
-    def __init__(self, cluster: Cluster, namespace: str, name: str) -> None:
+    def __init__(
+        self, cluster: Cluster, namespace: str, name: str, *, kind: str = "virtualservice"
+    ) -> None:
         command = [str(cluster.kubectl_path), "--kubeconfig", str(cluster.kubeconfig)]
-        command += ["get", "virtualservice", name, "-n", namespace, "--watch", "-o", "json"]
+        command += ["get", kind, name, "-n", namespace, "--watch", "-o", "json"]
         self._command = command
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
@@ -67,7 +69,11 @@ class RouteWatch:
 
 
 def primary_weights(body: dict[str, Any]) -> tuple[int, int] | None:
-    """(stable, canary) of the route `primary`, in percent."""
+    """(stable, canary) of the route or rule `primary`, in percent."""
+    for rule in body.get("spec", {}).get("rules", ()):
+        if rule.get("name") == "primary":
+            roles = {r["name"].rpartition("-")[2]: r["weight"] for r in rule["backendRefs"]}
+            return int(roles.get("stable", 0)), int(roles.get("canary", 0))
     for route in body.get("spec", {}).get("http", ()):
         if route.get("name") == "primary":
             weights = {r["destination"].get("subset"): r.get("weight", 0) for r in route["route"]}

@@ -130,7 +130,8 @@ class Stage:
 
         After an outage of the API server that takes istiod some ten seconds.
         """
-        request = urllib.request.Request(self.cluster.gateway_url, headers={"Host": shop.host})
+        url = shop.entrance or self.cluster.gateway_url
+        request = urllib.request.Request(url, headers={"Host": shop.host})
 
         def answers() -> bool:
             try:
@@ -147,12 +148,12 @@ class Stage:
     def load(self, shop: Shop, name: str, *, rate_per_s: float = RATE_PER_S) -> Load:
         """A load on the shop through the gateway, recorded in this stage's folder."""
         file = self.folder / f"{name}.csv"
-        url = self.cluster.gateway_url
+        url = shop.entrance or self.cluster.gateway_url
         return Load(url, file, rate_per_s=rate_per_s, host=shop.host)
 
     def routes(self, shop: Shop) -> RouteWatch:
         """A watch on the shop's routes."""
-        return RouteWatch(self.cluster, shop.namespace, shop.name)
+        return RouteWatch(self.cluster, shop.namespace, shop.name, kind=shop.route_kind)
 
     def describe(self, shop: Shop) -> str:
         """What `kubectl describe` says."""

@@ -1,6 +1,7 @@
 """Routers' custom resource definitions, from the Go modules of go.mod: Istio's, the Gateway API's.
 
 The Gateway API is left out at the level traffic: istiod would take its objects for its own work.
+The tests of HTTPRoutes install it, for that is what they want.
 """
 
 import json

@@ -50,6 +50,13 @@ def test_every_scenario_has_a_test_that_exists_or_a_reason():
     assert [text for row in _rows(TABLE.read_text()) for text in _complaints(row)] == []
 
 
+def test_every_test_that_the_text_names_beside_the_rows_exists():
+    text = TABLE.read_text()
+    named = NAMED.findall(text)
+    assert [f"{file}::{test}" for file, test in named if test not in _tests_in(file)] == []
+    assert text.count("`tests/") - text.count("`tests/house/test_scenarios.py`") == len(named)
+
+
 def test_every_scenario_has_one_row_and_the_text_counts_them_right():
     text = TABLE.read_text()
     rows = _rows(text)

@@ -67,3 +67,36 @@ def promoted(number: int) -> Callable[[dict[str, object]], bool]:
         )
 
     return holds
+
+
+def undone(number: int) -> Callable[[dict[str, object]], bool]:
+    """A predicate: that run has taken the release before it back."""
+
+    def holds(status: dict[str, object]) -> bool:
+        last = status.get("lastRun")
+        return (
+            status.get("state") == "Reverted"
+            and isinstance(last, dict)
+            and (last["number"], last["reason"]) == (number, "Undone")
+        )
+
+    return holds
+
+
+def undo_at_rest(stage: Stage, shop: Shop) -> None:
+    """Release v2, let its run and its old pods end, take it back: nobody may notice.
+
+    The app exits at once on SIGTERM.
+    """
+    with under_load(stage, shop, App("v1", exit="abrupt")) as scene:
+        first = stage.status(shop)["stableRevision"]
+        stage.release(shop, App("v2", exit="abrupt"))
+        stage.await_status(shop, "promoted", promoted(1), deadline_s=120)
+        stage.await_old_pods_gone(shop, deadline_s=90)
+        stage.act(shop, "undo", "the numbers of the shop are down")
+        status = stage.await_status(shop, "undone", undone(2), deadline_s=120)
+        stage.await_old_pods_gone(shop, deadline_s=90)
+        assert scene.failures() == []
+        assert status["stableRevision"] == first
+        assert len(scene.served_by("v2")) > 0
+        assert scene.load.records()[-1].version == "v1"

@@ -8,7 +8,7 @@ import pytest
 
 from demo.manifests import App, Shop
 from demo.stage import Stage
-from tests.traffic.scenes import STEPS, under_load
+from tests.traffic.scenes import STEPS, under_load, undo_at_rest
 
 pytestmark = pytest.mark.traffic
 
@@ -55,3 +55,9 @@ def test_a_release_that_turns_bad_in_its_bake_is_sent_back_by_itself(traffic_sta
         assert scene.failures(but_of="v2-late") == []
         assert status["stableRevision"] == first
         assert scene.load.records()[-1].version == "v1"
+
+
+def test_an_undo_at_rest_costs_no_request(traffic_stage: Stage) -> None:
+    """The old pods are gone by then: they are made again before any request goes to them."""
+    shop = Shop(name="undone-at-rest", phases=STEPS[:1], extra={"bake": {"duration": "2s"}})
+    undo_at_rest(traffic_stage, shop)

@@ -12,7 +12,7 @@ import pytest
 
 from demo.manifests import App, Shop
 from demo.stage import Stage
-from tests.traffic.scenes import promoted, under_load
+from tests.traffic.scenes import promoted, under_load, undo_at_rest
 
 pytestmark = pytest.mark.traffic
 
@@ -67,3 +67,8 @@ def test_an_abort_after_the_switch_costs_no_request(traffic_stage: Stage) -> Non
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         assert scene.failures() == []
         assert scene.load.records()[-1].version == "v1"
+
+
+def test_an_undo_at_rest_switches_back_and_costs_no_request(traffic_stage: Stage) -> None:
+    """Blue is gone by then, and is made again before the switch."""
+    undo_at_rest(traffic_stage, _shop("switched-undone", {**SWITCH, "hold": "2s"}))
