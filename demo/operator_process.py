@@ -24,7 +24,7 @@ CHART = ROOT / "charts" / "tidegate"
 NAMESPACE = "tidegate-system"
 ACCOUNT = "tidegate"
 STOP_S = 15.0
-PROBE_S = 2.0
+PROBE_S = 5.0
 RIGHTS = ("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
 
 CONFIG = """\

@@ -39,7 +39,7 @@ class Stage:
         install_rights(self.cluster)
         self.operator.start()
 
-    def open(self, shop: Shop, app: App, *, deadline_s: float = 60.0) -> None:
+    def open(self, shop: Shop, app: App, *, deadline_s: float = 120.0) -> None:
         """Create the shop with its first version, and wait until it serves."""
         for body in shop.base():
             self.cluster.apply(body)

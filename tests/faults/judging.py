@@ -19,7 +19,7 @@ from tests.faults.trial import LEASES, QUIET_S, Trial
 KUBELET_S = 0.2
 """Seconds until a kubelet notices that the operator has ended."""
 JOIN_S = 60.0
-SAME_S = 30.0
+SAME_S = 90.0
 """Seconds after the end of a scenario within which all has to be as in the reference."""
 REFERENCE_QUIET_S = 2.5
 OUTCOME_POLL_S = 0.25

@@ -20,7 +20,9 @@ from tests.faults.trial import Trial
 SECOND = "operator-1"
 TAKEOVER_S = 20.0
 """Promised from the death of a leader to the next one's first decision."""
-START_S = 30.0
+LATE_S = 2 * TAKEOVER_S
+"""How long a test waits for it where the time is not its subject."""
+START_S = 60.0
 POLL_S = 0.05
 LEASE_LOST = 3
 """Exit status of an operator that lost its Lease."""
@@ -73,7 +75,7 @@ class Pair:
 
     def await_takeover(self) -> None:
         """Wait until the second operator leads."""
-        wait_until(self.second.leads, TAKEOVER_S, f"{self.trial.told()}: the second leads", POLL_S)
+        wait_until(self.second.leads, LATE_S, f"{self.trial.told()}: the second leads", POLL_S)
 
     def await_end_of(self, operator: OperatorProcess, deadline_s: float) -> int | None:
         """Wait until that operator has ended by itself; its exit status."""

@@ -41,6 +41,9 @@ SERVICE: Object = {
 }
 """Without a mesh: the selector of one Service is the switch."""
 READY_DELAY = "20ms"
+PODS_LATE = "140s"
+"""Kubernetes' own controllers make pods late after an API server was away; no scenario is about
+pods that never come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Scenario:
 
 def shop(namespace: str, scenario: Scenario) -> Shop:
     """Two pods that are ready at once, and waits of a tenth of a second."""
-    extra: Object = {"drain": {"min": "100ms"}, **scenario.spec}
+    extra: Object = {"drain": {"min": "100ms"}, "progressDeadline": PODS_LATE, **scenario.spec}
     if scenario.metrics:
         query = 'errors{namespace="{{namespace}}",revision="{{revision}}"}'
         extra["metrics"] = [{"name": "error-rate", "query": query, "window": "2s"}]

@@ -13,7 +13,7 @@ from sandbox import SandboxError
 from sandbox.waiting import wait_until
 from tests.faults.arena import Arena
 from tests.faults.budget import SEED, TALLY, chosen
-from tests.faults.permanent import FAULTS, HELD, NO_STATUS, PROMOTED, Fault, Moody
+from tests.faults.permanent import BLIND, FAULTS, HELD, NO_PODS, NO_STATUS, PROMOTED, Fault, Moody
 from tests.faults.scenarios import READY_DELAY, Scenario, Step, at_once, ended, halfway
 from tests.faults.trial import Trial
 
@@ -24,9 +24,11 @@ PAIRS_SLICE = 2
 PAIRS_OF_ALL = 8
 PROGRESS_DEADLINE = "4s"
 BLIND_AFTER = "3s"
+PATIENT = "60s"
+"""Either of the two where it is not what ends the release: a busy machine is no fault."""
 DRAIN_MAX = "3s"
 """Where requests cannot be counted, this is when the canary is taken for left."""
-GRACE_S = 30.0
+GRACE_S = 90.0
 END_S = 4.0 + 3.0 + GRACE_S
 """Deadline of the pods, time of blindness, and what is left for the operator to act on them."""
 STAYS_S = 1.5
@@ -40,12 +42,15 @@ SINGLES: list[Case] = [(name,) for name in FAULTS]
 PAIRS: list[Case] = list(itertools.combinations(FAULTS, 2))
 
 
-def _body(trial: Trial, version: str, notes: dict[str, str]) -> dict[str, Any]:
-    """The Rollout with short deadlines."""
+def _body(trial: Trial, version: str, faults: list[Fault]) -> dict[str, Any]:
+    """The Rollout, with a short deadline for what the faults do."""
     body = trial.shop.with_(phases=PHASES).rollout(App(version))
-    blind = {"after": BLIND_AFTER, "then": "revert"}
+    said = {words for fault in faults for words in fault.says}
+    notes = {key: value for fault in faults for key, value in fault.notes.items()}
+    progress = PATIENT if said.isdisjoint(NO_PODS) else PROGRESS_DEADLINE
+    blind = {"after": PATIENT if said.isdisjoint(BLIND) else BLIND_AFTER, "then": "revert"}
     drain = {"min": "100ms", "max": DRAIN_MAX}
-    body["spec"] |= {"progressDeadline": PROGRESS_DEADLINE, "blind": blind, "drain": drain}
+    body["spec"] |= {"progressDeadline": progress, "blind": blind, "drain": drain}
     written = body["spec"]["template"]["metadata"]["annotations"]
     written |= {"sandbox.tidegate.io/ready-delay": READY_DELAY} | notes
     return body
@@ -119,13 +124,12 @@ def test_a_release_under_a_fault_that_stays_comes_to_an_end(arena: Arena, names:
     trial = Trial(arena, LIVENESS)
     trial.provider = Moody()
     with trial:
-        trial.direct.apply(_body(trial, "v1", {}))
+        trial.direct.apply(_body(trial, "v1", []))
         trial.operator.start()
         trial.await_status(lambda s: s.get("state") == "Healthy", "the first version served")
         for fault in faults:
             fault.before(trial)
-        notes = {k: v for fault in faults for k, v in fault.notes.items()}
-        trial.direct.apply(_body(trial, "v2", notes))
+        trial.direct.apply(_body(trial, "v2", faults))
         _midway(trial, faults)
         try:
             wait_until(lambda: _ended(trial, faults), END_S, "an end with its reason")
@@ -156,11 +160,11 @@ def test_a_status_that_cannot_be_written_leaves_stable_serving_and_shows(arena: 
     trial = Trial(arena, LIVENESS)
     trial.provider = Moody()
     with trial:
-        trial.direct.apply(_body(trial, "v1", {}))
+        trial.direct.apply(_body(trial, "v1", []))
         trial.operator.start()
         trial.await_status(lambda s: s.get("state") == "Healthy", "the first version served")
         NO_STATUS.before(trial)
-        trial.direct.apply(_body(trial, "v2", {}))
+        trial.direct.apply(_body(trial, "v2", [NO_STATUS]))
         wait_until(lambda: "injected fault 403" in trial.log_text(), END_S, "the log tells")
         assert _stable_serves(trial, [NO_STATUS]) == []
         assert len(trial.direct.list("ReplicaSet", trial.namespace)) <= 2

@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from sandbox.waiting import wait_until
+from tests.faults.calls import Call
 from tests.faults.proxy import ChaosProxy
 from tests.faults.rules import (
     After,
@@ -33,6 +34,9 @@ from tests.faults.watches import End
 WEB = "/api/v1/namespaces/shop/services/web"
 SERVICES = "/api/v1/namespaces/shop/services"
 WATCH = f"{SERVICES}?watch=true"
+WAIT_S = 30.0
+SILENCE_S = 1.0
+"""So long nothing comes where nothing may come; all else has come by then."""
 
 
 class Server(ThreadingHTTPServer):
@@ -123,7 +127,7 @@ def proxy(server: Server, tmp_path: Path) -> Iterator[ChaosProxy]:
 
 
 def ask(
-    proxy: ChaosProxy, method: str, path: str, body: bytes = b"", timeout_s: float = 5
+    proxy: ChaosProxy, method: str, path: str, body: bytes = b"", timeout_s: float = WAIT_S
 ) -> tuple[int, dict[str, Any], dict[str, str]]:
     """Status, body and headers; ConnectionError or TimeoutError when there is no answer."""
     connection = http.client.HTTPConnection(proxy.url.removeprefix("http://"), timeout=timeout_s)
@@ -142,7 +146,9 @@ class Watcher:
     """A client that reads one watch in a thread of its own."""
 
     def __init__(self, proxy: ChaosProxy, path: str = WATCH) -> None:
-        self.connection = http.client.HTTPConnection(proxy.url.removeprefix("http://"), timeout=10)
+        self.connection = http.client.HTTPConnection(
+            proxy.url.removeprefix("http://"), timeout=WAIT_S
+        )
         self.connection.request("GET", path)
         self.response = self.connection.getresponse()
         self.lines: list[dict[str, Any]] = []
@@ -162,7 +168,9 @@ class Watcher:
         return [one["object"]["metadata"].get("name", "") for one in self.lines]
 
     def await_names(self, *names: str) -> None:
-        wait_until(lambda: self.names == list(names), 5, f"{names}, not {self.names}", poll_s=0.01)
+        wait_until(
+            lambda: self.names == list(names), WAIT_S, f"{names}, not {self.names}", poll_s=0.01
+        )
 
     def close(self) -> None:
         if self.connection.sock is not None:
@@ -253,7 +261,7 @@ def test_an_answer_lost_on_the_way_back_was_committed(proxy: ChaosProxy, server:
 def test_a_hanging_request_is_never_answered(proxy: ChaosProxy, server: Server):
     proxy.rules.add(Rule(Hang()))
     with pytest.raises(TimeoutError):
-        ask(proxy, "PATCH", WEB, timeout_s=0.3)
+        ask(proxy, "PATCH", WEB, timeout_s=SILENCE_S)
     assert server.asked == []
     assert ask(proxy, "PATCH", WEB)[0] == 200
 
@@ -276,10 +284,17 @@ def test_a_test_can_act_on_either_side_of_the_commit(proxy, server, action, comm
 
 
 def test_a_client_that_goes_away_does_not_take_its_write_back(proxy: ChaosProxy, server: Server):
-    gate = threading.Event()
-    proxy.rules.add(Rule(After(lambda call: gate.wait(5))))
-    with pytest.raises(TimeoutError):
-        ask(proxy, "PATCH", WEB, timeout_s=0.3)
+    committed, gate = threading.Event(), threading.Event()
+
+    def keep(call: Call) -> None:
+        committed.set()
+        gate.wait(WAIT_S)
+
+    proxy.rules.add(Rule(After(keep)))
+    connection = http.client.HTTPConnection(proxy.url.removeprefix("http://"), timeout=WAIT_S)
+    connection.request("PATCH", WEB)
+    assert committed.wait(WAIT_S)
+    connection.close()
     gate.set()
     assert [one[0] for one in server.asked] == ["PATCH"]
 
@@ -312,7 +327,7 @@ def test_a_silent_watch_stays_open_and_says_nothing(proxy, server, watcher):
     proxy.silence()
     server.say("a")
     other = Watcher(proxy)
-    wait_until(lambda: proxy.watch_count() == 2, 5, "two watches")
+    wait_until(lambda: proxy.watch_count() == 2, WAIT_S, "two watches")
     time.sleep(0.3)  # nothing to wait for: it is the absence that counts
     assert watcher.names == other.names == []
     proxy.heal()
@@ -322,7 +337,7 @@ def test_a_silent_watch_stays_open_and_says_nothing(proxy, server, watcher):
 
 
 def test_lag_reorders_across_kinds_only(proxy, server, watcher):
-    proxy.lag("services", 0.3)
+    proxy.lag("services", SILENCE_S)
     other = Watcher(proxy, "/api/v1/pods?watch=true")
     server.say("a", "b")
     other.await_names("a", "b")
@@ -334,7 +349,7 @@ def test_lag_reorders_across_kinds_only(proxy, server, watcher):
 @pytest.mark.parametrize("code", [410, 500])
 def test_an_error_event_is_put_into_open_watches(proxy, server, watcher, code):
     assert proxy.fail_watches("services", code) == 1
-    wait_until(lambda: bool(watcher.lines), 5, "the event")
+    wait_until(lambda: bool(watcher.lines), WAIT_S, "the event")
     (event,) = watcher.lines
     assert (event["type"], event["object"]["code"]) == ("ERROR", code)
 
@@ -344,7 +359,7 @@ def test_a_watch_can_end_in_both_ways(proxy, server, watcher, how, torn):
     server.say("a")
     watcher.await_names("a")
     assert proxy.end_watches("services", how) == 1
-    watcher.thread.join(5)
+    watcher.thread.join(WAIT_S)
     assert not watcher.thread.is_alive()
     assert watcher.torn == torn
     assert proxy.watch_count() == 0
@@ -371,7 +386,7 @@ def test_who_lives_in_the_past_lists_it_and_reads_the_present(proxy, server, wat
 def test_a_partition_lasts_until_it_is_healed(proxy, server, silent):
     proxy.partition(silent=silent)
     with pytest.raises(TimeoutError if silent else ConnectionError):
-        ask(proxy, "GET", WEB, timeout_s=0.3)
+        ask(proxy, "GET", WEB, timeout_s=SILENCE_S if silent else WAIT_S)
     assert server.asked == []
     proxy.heal()
     assert ask(proxy, "GET", WEB)[0] == 200

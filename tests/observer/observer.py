@@ -22,7 +22,7 @@ from tests.observer.world import World
 
 JUDGE_EVERY_S = 0.5
 SYNC_S = 30.0
-CATCH_UP_S = 20.0
+CATCH_UP_S = 60.0
 STOP_S = 10.0
 POLL_S = 0.02
 QUIET_S = 10.0

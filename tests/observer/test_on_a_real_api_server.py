@@ -23,6 +23,8 @@ pytestmark = pytest.mark.api
 
 SHOP = Shop(name="judged", namespace="judged", extra={"metrics": [], "guards": []})
 TIMEOUT_S = 10
+BACK_S = 150.0
+"""Until all that watches an API server is at work again: client-go asks after up to 60 s."""
 WEIGHTS = "/apis/networking.istio.io/v1/namespaces/judged/virtualservices/judged"
 
 
@@ -143,10 +145,35 @@ def test_the_api_server_and_etcd_may_be_killed_meanwhile(
         cluster.signal(server, signal.SIGKILL)
         cluster.stop_server(server)
         cluster.start_server(server)
-        wait_until(lambda: "ok" in cluster.kubectl("get", "--raw", "/readyz"), 60, "an API server")
+        wait_until(lambda: _ready(cluster), 60, "an API server")
         impostor = Impostor(cluster)
         impostor.patch(WEIGHTS, [impostor.version(cluster), _set(0, 100), _set(1, 7)], epoch=7)
         _objections(judged)
         assert "I1" in {o.invariant for o in judged.objections[before:]}
         impostor.patch(WEIGHTS, [impostor.version(cluster), _set(0, 100), _set(1, 0)], epoch=7)
         judged.check()
+    _await_controllers(cluster)
+
+
+def _ready(cluster: Cluster) -> bool:
+    """Whether the API server says so; while etcd is away it answers with an error."""
+    return "ok" in cluster.kubectl("get", "--raw", "/readyz", check=False)
+
+
+def _await_controllers(cluster: Cluster) -> None:
+    """Wait until pods are made and get ready again: other tests share the cluster."""
+    labels = {"app": "awake"}
+    template = {
+        "metadata": {"labels": labels},
+        "spec": {"containers": [{"name": "app", "image": "any"}]},
+    }
+    cluster.apply(
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "awake", "namespace": SHOP.namespace},
+            "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+        }
+    )
+    place = ("deployment/awake", "-n", SHOP.namespace, f"--timeout={BACK_S:g}s")
+    cluster.kubectl("wait", "--for=condition=Available", *place, timeout_s=BACK_S + TIMEOUT_S)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
@@ -26,8 +27,22 @@ def sandbox():
     started.apply(APP)
     for revision in ("r1", "r2"):
         started.kubectl("rollout", "status", f"deployment/web-{revision}", "--timeout=60s")
+    wait_until(lambda: _served(started), 60, "the gateway serves the app")
     yield started
     started.down()
+
+
+def _served(sandbox: Sandbox) -> bool:
+    """Whether an app answers through the gateway, which learns of both a moment after us."""
+    request = urllib.request.Request(sandbox.gateway_url, headers={"Host": "web.example"})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.headers["x-version"] in ("r1", "r2")
+    except urllib.error.HTTPError as error:
+        error.close()
+        return False
+    except OSError:
+        return False
 
 
 def _set_weights(sandbox: Sandbox, stable: int, canary: int) -> None:
@@ -60,32 +75,32 @@ def test_requests_follow_the_weights(sandbox: Sandbox, tmp_path: Path):
         _set_weights(sandbox, 100 - canary, canary)
         wait_until(
             lambda canary=canary: abs(_share(sandbox, tmp_path / "r") * 100 - canary) < 12,
-            10,
+            30,
             "share",
         )
 
 
 def test_without_istiod_the_routes_stay_until_it_is_back(sandbox: Sandbox, tmp_path: Path):
     _set_weights(sandbox, 100, 0)
-    wait_until(lambda: _share(sandbox, tmp_path / "r") == 0, 10, "all to r1")
+    wait_until(lambda: _share(sandbox, tmp_path / "r") == 0, 30, "all to r1")
     sandbox.signal("istiod", signal.SIGSTOP)
     try:
         _set_weights(sandbox, 0, 100)
         assert _share(sandbox, tmp_path / "r", 2) == 0
     finally:
         sandbox.signal("istiod", signal.SIGCONT)
-    wait_until(lambda: _share(sandbox, tmp_path / "r") == 1, 10, "all to r2")
+    wait_until(lambda: _share(sandbox, tmp_path / "r") == 1, 30, "all to r2")
 
 
 def test_prometheus_knows_each_revision_and_each_subset(sandbox: Sandbox, tmp_path: Path):
     _set_weights(sandbox, 50, 50)
     _share(sandbox, tmp_path / "r")
     by_pod = 'sum by (revision) (http_requests_total{namespace="default"}) > 0'
-    wait_until(lambda: len(_query(sandbox, by_pod)) == 2, 15, "both revisions scraped", 0.5)
+    wait_until(lambda: len(_query(sandbox, by_pod)) == 2, 30, "both revisions scraped", 0.5)
     cluster = 'cluster_name="outbound|80|canary|web.default.svc.cluster.local"'
     for metric in ("rq", "rq_total", "rq_completed", "rq_time_bucket"):
         query = f"envoy_cluster_upstream_{metric}{{{cluster}}}"
-        wait_until(lambda query=query: bool(_query(sandbox, query)), 10, query, 0.5)
+        wait_until(lambda query=query: bool(_query(sandbox, query)), 30, query, 0.5)
 
 
 def test_prometheus_is_back_with_its_data_after_a_stop(sandbox: Sandbox):

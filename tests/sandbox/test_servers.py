@@ -1,5 +1,6 @@
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from sandbox import SandboxError, processes
 from sandbox.paths import Layout
 from sandbox.servers import Servers, ServerSpec
 from sandbox.state import State
+from sandbox.waiting import wait_until
 
 
 @pytest.fixture
@@ -58,8 +60,16 @@ def test_a_server_that_always_finds_its_port_taken_is_an_error(servers: Servers,
 
 def test_a_server_that_never_gets_ready_is_named_with_its_log(servers: Servers, tmp_path: Path):
     code = "print('thinking', flush=True); time.sleep(60)"
-    with pytest.raises(SandboxError, match=r"(?s)thing: not ready within 1 s.*command: .*thinking"):
-        servers.start(lambda: _spec(code, tmp_path / "flag", deadline_s=1))
+    log = servers.layout.logs / "thing.log"
+
+    def never() -> bool:
+        wait_until(lambda: "thinking" in log.read_text(), 30, "it has said something")
+        return False
+
+    made = replace(_spec(code, tmp_path / "flag", deadline_s=0.1), ready=never)
+    words = r"(?s)thing: not ready within 0.1 s.*command: .*\nthinking"
+    with pytest.raises(SandboxError, match=words):
+        servers.start(lambda: made)
 
 
 def test_a_server_that_ends_by_itself_is_noted(servers: Servers, tmp_path: Path):

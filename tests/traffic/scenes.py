@@ -10,6 +10,7 @@ from demo.manifests import App, Shop
 from demo.routes import RouteWatch
 from demo.stage import Stage
 from sandbox import Load, Record
+from sandbox.waiting import wait_until
 
 WARM_UP_REQUESTS = 200
 WARM_UP_S = 30.0
@@ -49,6 +50,7 @@ def under_load(stage: Stage, shop: Shop, first: App) -> Iterator[Scene]:
         stage.await_served(shop)
         with stage.routes(shop) as routes, stage.load(shop, shop.name) as load:
             load.await_records(WARM_UP_REQUESTS, WARM_UP_S)
+            wait_until(lambda: bool(routes.shares), WARM_UP_S, "the watch tells of the routes")
             yield Scene(stage, shop, load, routes)
     finally:
         stage.close(shop)

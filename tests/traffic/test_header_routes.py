@@ -22,13 +22,18 @@ pytestmark = pytest.mark.traffic
 
 EACH_S = 0.05
 TIMEOUT_S = 5.0
+TAKEN_UP_S = 5.0
+"""From what the status says until the gateway does it; mostly a tenth of a second."""
 TICKETS = ({"x-group": "beta"}, {"cookie": "lang=de; group=beta; theme=dark"})
 MATCH = [
     {"headers": {"x-group": {"exact": "beta"}}},
     {"headers": {"cookie": {"regex": r"(.*;)?\s*group=beta(;.*)?"}}},
 ]
+HOLD = "20s"
+"""A hold counts from the begin of the window that shows it, some seconds before the status says so,
+and what is looked at in it takes some more."""
 PHASES = (
-    {"name": "members", "weight": 0, "hold": "8s", "match": MATCH},
+    {"name": "members", "weight": 0, "hold": HOLD, "match": MATCH},
     {"name": "half", "weight": 50, "hold": "6s"},
 )
 
@@ -94,8 +99,9 @@ def test_members_get_the_new_version_first_and_nobody_fails(traffic_stage: Stage
     ):
         traffic_stage.release(shop, App("v2", exit="abrupt"))
         traffic_stage.await_status(shop, "members only", _in_members, deadline_s=60)
+        wait_until(lambda: asking.answers[-1][1] == "v2", TAKEN_UP_S, "the gateway knows")
         begun_s, asked = time.time(), len(asking.answers)
-        wait_until(lambda: len(asking.answers) > asked + 40, 20, "forty answers")
+        wait_until(lambda: len(asking.answers) > asked + 40, 60, "forty answers")
         until_s = time.time()
         assert traffic_stage.status(shop)["phase"]["name"] == "members"
         assert asking.versions(begun_s, until_s) == {"v2"}
@@ -117,8 +123,9 @@ def test_a_version_that_is_bad_for_members_is_sent_back_before_anybody_else_sees
     ):
         traffic_stage.release(shop, App("v2-bad", fail_share=0.5, exit="abrupt"))
         traffic_stage.await_state(shop, "Reverted", deadline_s=60)
+        wait_until(lambda: asking.answers[-1][1] == "v1", TAKEN_UP_S, "the gateway knows")
         back_s, asked = time.time(), len(asking.answers)
-        wait_until(lambda: len(asking.answers) > asked + 40, 20, "forty answers")
+        wait_until(lambda: len(asking.answers) > asked + 40, 60, "forty answers")
         assert asking.versions(back_s, time.time()) == {"v1"}
         assert "v2-bad" in asking.versions(0, back_s)
         assert scene.failures() == []

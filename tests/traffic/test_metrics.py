@@ -30,7 +30,7 @@ def test_a_query_that_prometheus_refuses_is_shown_in_its_words(traffic_stage: St
     shop = _asking(Shop(name="refused", phases=STEPS[:1]), _errors("over"))
     with under_load(traffic_stage, shop, App("v1")) as scene:
         traffic_stage.release(shop, App("v2"))
-        status = traffic_stage.await_state(shop, "Invalid", deadline_s=30)
+        status = traffic_stage.await_state(shop, "Invalid", deadline_s=60)
         assert "metric 'own'" in status["message"]
         assert "parse error" in status["message"]
         assert scene.served_by("v2") == []
@@ -57,7 +57,7 @@ def test_without_prometheus_no_request_goes_to_the_canary(traffic_stage: Stage) 
                 shop,
                 "the reason is said",
                 lambda s: "cannot be measured" in s.get("message", ""),
-                deadline_s=30,
+                deadline_s=60,
             )
             assert status["state"] == "Progressing"
             assert status["weight"] == 0

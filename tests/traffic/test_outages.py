@@ -21,6 +21,8 @@ pytestmark = pytest.mark.traffic
 PROMETHEUS_DOWN_S = 60.0
 ISTIOD_STALLED_S = 90.0
 KILLS = 10
+LONG_HOLD = "20s"
+"""Prometheus has to be down, and its last answers too old, before a phase can end."""
 
 
 def _sandbox(stage: Stage) -> Sandbox:
@@ -30,7 +32,7 @@ def _sandbox(stage: Stage) -> Sandbox:
 
 def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage) -> None:
     """No data is neither a pass nor a fail: the release waits, says so, and goes on."""
-    shop = Shop(name="blind", phases=STEPS)
+    shop = Shop(name="blind", phases=({**STEPS[0], "hold": LONG_HOLD}, STEPS[1]))
     sandbox = _sandbox(traffic_stage)
     with under_load(traffic_stage, shop, App("v1")) as scene:
         traffic_stage.release(shop, App("v2"))
