@@ -28,7 +28,7 @@ PATIENT = "60s"
 """Either of the two where it is not what ends the release: a busy machine is no fault."""
 DRAIN_MAX = "3s"
 """Where requests cannot be counted, this is when the canary is taken for left."""
-GRACE_S = 90.0
+GRACE_S = 30.0
 END_S = 4.0 + 3.0 + GRACE_S
 """Deadline of the pods, time of blindness, and what is left for the operator to act on them."""
 STAYS_S = 1.5
