@@ -36,6 +36,12 @@ WRONG = [
     (("guards.0.interval", "0s"), "spec.guards[0].interval", "at least 1s"),
     (("guards.0.max", None), "spec.guards[0]", "at least one of min, max and compare"),
     (("guards.0.min", 1), "spec.guards[0].min", "must not be more than max"),
+    (("guards.0.compare", {"to": "stable"}), "spec.guards[0].compare", "increases and decreases"),
+    (
+        ("phases.1.gates", [{"metric": "latency", "compare": COMPARE}]),
+        "spec.phases[1].gates[0].compare",
+        "stable gets no requests",
+    ),
     (("guards.0.breaches", 2), "spec.guards[0].breaches", "must not be more than of"),
     (("phases.1.name", "canary-10"), "spec.phases[1].name", "'canary-10' is already taken"),
     (("template", None), "spec", "exactly one of template and workloadRef"),
@@ -118,21 +124,36 @@ def test_a_good_spec_has_no_problems():
     assert unsupported(parsed(SPEC)) == ()
 
 
+COMPARED = [
+    ("guards.0.compare", lambda compare: compare, "guards[0]"),
+    ("phases.0.gates.0.compare", lambda compare: compare, "phases[0].gates[0]"),
+    (
+        "phases.1.guards",
+        lambda compare: [{"metric": "error-rate", "compare": compare}],
+        "phases[1].guards[0]",
+    ),
+]
+UNBUILT_PARTS = {
+    "to": "baseline",
+    "variant": "blue",
+    "test": "welch",
+    "margin": 1.2,
+    "confidence": 0.9,
+}
 NOT_YET = [
     (("mode", "observe"),) * 2,
-    (("guards.0.compare", COMPARE), ("guards[0].compare", None)),
     (("guards.0.severity", "critical"), ("guards[0].severity", None)),
-    (("phases.0.gates.0.compare", COMPARE), ("phases[0].gates[0].compare", None)),
-    (
-        ("phases.1.guards", [{"metric": "error-rate", "compare": COMPARE}]),
-        ("phases[1].guards[0].compare", None),
-    ),
     (
         ("phases.1.guards", [{"metric": "error-rate", "max": 1, "severity": "info"}]),
         ("phases[1].guards[0].severity", None),
     ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
+    *(
+        ((where, what(COMPARE | {field: value})), (f"{path}.compare.{field}", None))
+        for where, what, path in COMPARED
+        for field, value in UNBUILT_PARTS.items()
+    ),
 ]
 
 
@@ -141,6 +162,27 @@ def test_a_field_that_is_not_built_is_named_with_its_path(change, place):
     found = unsupported(parsed(changed(change)))
     assert [problem.path for problem in found] == [f"spec.{place[0]}"]
     assert "not built yet" in found[0].message
+
+
+@pytest.mark.parametrize(
+    ("query", "samples", "wrong"),
+    [
+        ("up", None, True),
+        ('up{v="{{revision}}"}', None, False),
+        ('up{v="{{ revision }}"}', "up", True),
+    ],
+)
+def test_a_query_that_means_both_revisions_cannot_compare_them(query, samples, wrong):
+    metric = {"name": "error-rate", "query": query} | ({"samples": samples} if samples else {})
+    spec = changed(("metrics.0", metric), ("guards.0.compare", COMPARE))
+    found = [problem.path for problem in problems(parsed(spec))]
+    assert found == ["spec.guards[0].compare"] * wrong
+
+
+@pytest.mark.parametrize(("where", "what", "path"), COMPARED, ids=[case[2] for case in COMPARED])
+def test_a_plain_comparison_with_stable_is_built(where, what, path):
+    spec = parsed(changed((where, what(COMPARE))))
+    assert (problems(spec), unsupported(spec)) == ((), ())
 
 
 def test_every_line_of_the_table_of_unbuilt_things_is_tried():

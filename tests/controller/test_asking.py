@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
 from tests.controller.fakes import FakeMetrics, SetClock, arms, until
-from tidegate.api.checks import Guard, Metric
+from tidegate.api.checks import Compare, Guard, Metric
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
@@ -104,3 +105,18 @@ def test_a_question_is_about_the_canary_and_asks_for_samples_only_where_they_mat
     assert counted is not None
     assert counted.samples
     assert question_of(GUARD, arms(), [LATENCY]) is None
+
+
+def test_a_comparison_asks_about_stable_too_unless_both_arms_are_one_revision():
+    compared = GUARD.model_copy(update={"compare": Compare(to="stable", max_increase=1)})
+    asked = question_of(compared, arms(), [ERRORS])
+    assert asked is not None
+    assert (asked.subject, asked.stable) == (arms().canary, arms().stable)
+    one = replace(arms(), stable=replace(arms().stable, revision=arms().canary.revision))
+    for same in (one, replace(arms(), measured=arms().stable)):
+        alone = question_of(compared, same, [ERRORS])
+        assert alone is not None
+        assert alone.stable is None
+    plain = question_of(GUARD, arms(), [ERRORS])
+    assert plain is not None
+    assert plain.stable is None

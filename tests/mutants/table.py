@@ -7,6 +7,7 @@ import random
 
 from tests.mutants import (
     after_promotion,
+    comparisons,
     evidence,
     header_routes,
     leadership,
@@ -26,6 +27,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *after_promotion.MUTANTS,
     *takeovers.MUTANTS,
     *made_routes.MUTANTS,
+    *comparisons.MUTANTS,
 )
 
 SLICE = 4

@@ -64,6 +64,32 @@ class Metric(ApiModel):
 class Compare(ApiModel):
     """A bound relative to another revision instead of a fixed number."""
 
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel=(
+                "has(self.minIncrease) || has(self.maxIncrease) || has(self.minDecrease) || "
+                "has(self.maxDecrease) || has(self.minIncreasePercent) || "
+                "has(self.maxIncreasePercent) || "
+                "has(self.minDecreasePercent) || has(self.maxDecreasePercent) || has(self.test)"
+            ),
+            message="set at least one of the increases and decreases, or a test",
+            holds=lambda compare: any(
+                value is not None
+                for value in (
+                    compare.min_increase,
+                    compare.max_increase,
+                    compare.min_decrease,
+                    compare.max_decrease,
+                    compare.min_increase_percent,
+                    compare.max_increase_percent,
+                    compare.min_decrease_percent,
+                    compare.max_decrease_percent,
+                    compare.test,
+                )
+            ),
+        ),
+    )
+
     to: Literal["stable", "variant", "baseline"] = Field(
         description="What to compare with: stable, a variant, or a baseline."
     )

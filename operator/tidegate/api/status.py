@@ -160,7 +160,7 @@ class CheckStatus(ApiModel):
     metric: ShortText = Field(description="Name of the metric.")
     verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")
     value: Measured = Field(None, description="Last measured value, in the metric's unit.")
-    bound: ShortText = Field("", description='What the value must keep, such as "<= 0.01".')
+    bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
     samples: Measured = Field(None, description="Number of samples behind the value.")
     measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
     passing_since: Timestamp | None = Field(

@@ -9,6 +9,7 @@ from typing import Any
 
 from tidegate.api.base import ApiModel
 from tidegate.api.checks import Bound
+from tidegate.api.compare_checks import compare_problems
 from tidegate.api.constants import (
     DESTINATION_TEMPLATES,
     LATENCY_TEMPLATES,
@@ -31,6 +32,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *_metric_problems(spec),
         *_selector_problems(spec),
         *header_problems(spec),
+        *compare_problems(spec),
     )
 
 

@@ -117,4 +117,12 @@ def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question
     metric = next((metric for metric in metrics if metric.name == bound.metric), None)
     if metric is None:
         return None
-    return Question(metric, arms.measured or arms.canary, samples=bound.min_samples is not None)
+    subject = arms.measured or arms.canary
+    # A revision beside itself is never worse: there has to be another one to compare with.
+    other = arms.stable if arms.stable.revision != subject.revision else None
+    return Question(
+        metric,
+        subject,
+        samples=bound.min_samples is not None,
+        stable=other if bound.compare is not None else None,
+    )

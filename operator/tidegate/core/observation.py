@@ -22,13 +22,18 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One answer to one check of one revision; `value` is set only when `answer` is OK."""
+    """One answer to one check of one revision; `value` is set only when `answer` is OK.
+
+    `stable` is the answer about the stable arm at the same time and for the same window, where the
+    check compares with it; None where it was not asked, or where there is nobody to compare with.
+    """
 
     at: datetime
     answer: Answer
     value: float | None = None
     samples: float | None = None
     detail: str = ""
+    stable: Reading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
 from tidegate.core import capacity, deadlines, going_back, reasons
+from tidegate.core.comparing import against
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
@@ -199,9 +200,9 @@ def _on_breach(scene: Scene) -> Step | None:
             continue
         if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
             continue
-        worst = readings[-1].value
+        worst = f"{_number(readings[-1].value)}{against(guard, readings[-1])}"
         message = (
-            f"guard {guard.metric} is {_number(worst)}, must be {bound_text(guard)} "
+            f"guard {guard.metric} is {worst}, must be {bound_text(guard)} "
             f"(failed {guard.breaches} of {guard.of})"
         )
         return send_back(scene, reasons.GUARD_BREACHED, message)

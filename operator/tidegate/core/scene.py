@@ -19,7 +19,7 @@ from tidegate.core.observation import (
     RoutesView,
     RouteWeight,
 )
-from tidegate.core.switching import canary_of, routes_of
+from tidegate.core.switching import ALL, canary_of, routes_of
 
 SIZE_KEPT_S = 60.0
 """Seconds after a run until a size that was lowered in it is carried out.
@@ -207,7 +207,19 @@ class Scene:
             for i, guard in enumerate(self.spec.guards)
             if guard.metric not in replaced
         )
-        return usual + own
+        return without_comparison(usual + own) if self.alone else usual + own
+
+    @property
+    def alone(self) -> bool:
+        """Whether stable is sent nothing that the new revision could be compared with.
+
+        What the routes do decides, not the phase: until they are moved, a comparison still counts.
+        """
+        if self.run is None or self.routes is None:
+            return self.baking
+        one = self.run.stage is Stage.PROMOTING and self.routes.stable == self.routes.canary
+        weights = self.routes.weights
+        return self.baking or one or (bool(weights) and all(r.weight == ALL for r in weights))
 
     def guards_of(self, phase: Phase) -> tuple[tuple[Check, Guard], ...]:
         """A phase's own guards with their check ids."""
@@ -289,6 +301,20 @@ def _of_revision(reading: Reading, since: datetime | None) -> Reading:
     if reading.answer is not Answer.OK or (since is not None and reading.at >= since):
         return reading
     return replace(reading, answer=Answer.NODATA, value=None, detail="measured before traffic")
+
+
+def without_comparison(
+    guards: tuple[tuple[Check, Guard], ...],
+) -> tuple[tuple[Check, Guard], ...]:
+    """What is left of the guards where nobody can be compared with: their min and max."""
+    left = []
+    for check, guard in guards:
+        if guard.compare is None:
+            left.append((check, guard))
+        elif (guard.min, guard.max) != (None, None):
+            plain = guard.model_copy(update={"compare": None})
+            left.append((Check(check.id, plain), plain))
+    return tuple(left)
 
 
 def changed(status: RolloutStatus, **fields: object) -> RolloutStatus:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.status import CheckStatus, Verdict
+from tidegate.core.comparing import judge_against, limits, sentence
 from tidegate.core.observation import Answer, Reading
 
 STALE_INTERVALS = 3
@@ -26,7 +27,12 @@ READINGS_MAX = 128
 
 
 def bound_text(bound: Bound) -> str:
-    """The bound as people read it, e.g. `<= 0.01` or `0.95 .. 1`."""
+    """The bound as people read it, e.g. `<= 0.01`, `0.95 .. 1` or `<= stable + 10 %`."""
+    compared = limits(bound.compare) if bound.compare else ()
+    return ", ".join(filter(None, (_numbers_text(bound), *(limit.text for limit in compared))))
+
+
+def _numbers_text(bound: Bound) -> str:
     if bound.min is not None and bound.max is not None:
         return f"{bound.min:g} .. {bound.max:g}"
     if bound.min is not None:
@@ -56,6 +62,8 @@ def judge(bound: Bound, reading: Reading) -> Verdict:
         return Verdict.FAIL
     if bound.min is not None and reading.value < bound.min:
         return Verdict.FAIL
+    if bound.compare is not None:
+        return judge_against(bound, reading.value, reading.stable)
     return Verdict.PASS
 
 
@@ -123,7 +131,7 @@ def check_status(
         samples=last.samples,
         measured_at=last.at,
         passing_since=_passing_since(bound, readings, previous),
-        detail=last.detail,
+        detail="; ".join(filter(None, (sentence(bound, last), last.detail))),
     )
 
 

@@ -31,11 +31,15 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One metric about one subject; `samples` asks for the number of samples behind it as well."""
+    """One metric about one subject; `samples` asks for the number of samples behind it as well.
+
+    `stable` asks for the same of the stable arm, at the same time and over the same window.
+    """
 
     metric: Metric
     subject: Subject
     samples: bool = False
+    stable: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True)

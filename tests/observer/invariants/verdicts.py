@@ -103,9 +103,12 @@ def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
 
 
 def keeps(value: float, bound: str) -> bool:
-    """Whether a value keeps `<= x`, `>= x` or `x .. y`; an empty bound is not judged."""
+    """Whether a value keeps `<= x`, `>= x` or `x .. y`; an empty bound is not judged.
+
+    Of several parts the first is: what is relative to stable cannot be known from here.
+    """
     slack = NEAR * max(1.0, abs(value))
-    match bound.split():
+    match bound.split(", ", maxsplit=1)[0].split():
         case ["<=", most]:
             return value <= float(most) + slack
         case [">=", least]:

@@ -11,13 +11,20 @@ from functools import partial
 from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
 from tidegate.adapters.prometheus.client import PrometheusClient
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
+from tidegate.adapters.prometheus.pairing import paired
 from tidegate.adapters.prometheus.render import RenderError, render
 from tidegate.adapters.prometheus.sharing import Shared, Sharing
-from tidegate.adapters.prometheus.templates import TEMPLATES, Measures, Template, window_since
+from tidegate.adapters.prometheus.templates import (
+    TEMPLATES,
+    Measure,
+    Measures,
+    Template,
+    window_since,
+)
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
-from tidegate.ports.metrics import Arms, Question
+from tidegate.ports.metrics import Arms, Question, Subject
 
 ANSWER_AGE_S_MAX = 0.5
 """How long an answer serves whoever asks the same; what a guard may at most lose by sharing."""
@@ -99,7 +106,7 @@ class PrometheusMetrics:
         self, client: PrometheusClient, template: Template, question: Question, now: datetime
     ) -> Reading:
         metric, subject = question.metric, question.subject
-        window_s = template.window_for(metric.window_s, subject, now)
+        window_s = _window_s(question, now)
         text = template.query(window_s, metric.quantile)
 
         async def measure(at: datetime) -> Measures | Failure:
@@ -111,24 +118,36 @@ class PrometheusMetrics:
         shared = await self._measures.get((metric.provider, metric.template, text), measure)
         if isinstance(shared.result, Failure):
             return _failed(shared.at, shared.result)
-        measured = shared.result.get(template.source.key(subject))
-        if measured is None:
-            detail = f"no requests in the last {window_s:g} s"
-            return Reading(shared.at, Answer.NODATA, samples=0.0, detail=detail)
-        return Reading(shared.at, Answer.OK, value=measured.value, samples=measured.samples)
+        found = shared.result
+        reading = _measured(shared.at, found.get(template.source.key(subject)), window_s)
+        if question.stable is None:
+            return reading
+        other = found.get(template.source.key(question.stable))
+        return paired(reading, _measured(shared.at, other, window_s))
 
     async def _own_query(
         self, client: PrometheusClient, question: Question, now: datetime
     ) -> Reading:
-        metric, subject = question.metric, question.subject
+        window_s = _window_s(question, now)
+        if question.stable is None:
+            return await self._own_value(client, question, question.subject, window_s)
+        canary, stable = await asyncio.gather(
+            self._own_value(client, question, question.subject, window_s),
+            self._own_value(client, question, question.stable, window_s),
+        )
+        return paired(canary, stable)
+
+    async def _own_value(
+        self, client: PrometheusClient, question: Question, subject: Subject, window_s: float
+    ) -> Reading:
+        metric = question.metric
         try:
-            window_s = window_since(metric.window_s, subject, now)
             text = render(metric.query or "", subject, window_s)
             counting = None
             if question.samples and metric.samples is not None:
                 counting = render(metric.samples, subject, window_s)
         except RenderError as wrong:
-            return _failed(now, Failure.refused(str(wrong)))
+            return _failed(self._clock.now(), Failure.refused(str(wrong)))
         if counting is None:
             return _valued(await self._value(client, metric.provider, text))
         value, samples = await asyncio.gather(
@@ -148,6 +167,19 @@ class PrometheusMetrics:
             return result if isinstance(result, Failure) else depth.counts(result)
 
         return await self._counts.get(depth.name, count)
+
+
+def _window_s(question: Question, now: datetime) -> float:
+    """The window that every subject of the question has lived through."""
+    asked = filter(None, (question.subject, question.stable))
+    return min(window_since(question.metric.window_s, subject, now) for subject in asked)
+
+
+def _measured(at: datetime, measured: Measure | None, window_s: float) -> Reading:
+    if measured is None:
+        detail = f"no requests in the last {window_s:g} s"
+        return Reading(at, Answer.NODATA, samples=0.0, detail=detail)
+    return Reading(at, Answer.OK, value=measured.value, samples=measured.samples)
 
 
 def _failed(at: datetime, failure: Failure) -> Reading:

@@ -1,0 +1,41 @@
+"""Comparisons that could never say anything, or would always say the same."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from tidegate.api.checks import Bound, Metric
+from tidegate.api.limits import MAX_WEIGHT_PERCENT
+from tidegate.api.problems import FieldProblem
+from tidegate.api.rollout import RolloutSpec
+from tidegate.api.walk import walk
+
+_REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
+
+
+def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    """Gates that wait for a stable without traffic, and queries that mean both revisions alike."""
+    metrics = {metric.name: metric for metric in spec.metrics}
+    for place in walk(spec, "spec"):
+        if not isinstance(place.value, Bound) or place.value.compare is None:
+            continue
+        metric = metrics.get(place.value.metric)
+        if metric is not None and not _tells_revisions_apart(metric):
+            yield FieldProblem(
+                f"{place.path}.compare",
+                f"the query of metric {metric.name!r} is the same for both revisions; "
+                "use {{revision}} in a label of it",
+            )
+    for i, phase in enumerate(spec.phases):
+        for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):
+            if gate.compare is not None:
+                yield FieldProblem(
+                    f"spec.phases[{i}].gates[{j}].compare",
+                    "stable gets no requests in a phase of weight 100; "
+                    "compare in an earlier phase, or use min or max",
+                )
+
+
+def _tells_revisions_apart(metric: Metric) -> bool:
+    queries = (metric.query, metric.samples) if metric.query is not None else ()
+    return all(_REVISION.search(query) for query in queries if query is not None)
