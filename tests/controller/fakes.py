@@ -22,7 +22,7 @@ from tidegate.ports.cluster import Gone
 from tidegate.ports.metrics import Arms, Question, Subject
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
-WAIT_S_MAX = 5.0
+WAIT_S_MAX = 30.0
 POLL_S = 0.002
 KEY = ("shop", "shop")
 

@@ -112,6 +112,10 @@ class ChaosProxy:
         """Swallow events and bookmarks; the connection stays open, as a half-open one does."""
         self._order(self.watches.treat(kind, silent=True))
 
+    def swallowed(self, text: str) -> int:
+        """How many events with this text in them were lost to silence."""
+        return sum(text.encode() in line for line in tuple(self.watches.unsaid))
+
     def double(self, kind: str = "") -> None:
         """Send each event twice."""
         self._order(self.watches.treat(kind, doubled=True))

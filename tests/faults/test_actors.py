@@ -30,7 +30,8 @@ IN_PAIRS = [(pair, end) for pair in itertools.combinations(ACTORS, 2) for end in
 ALONE_SLICE = 4
 PAIRS_SLICE = 1
 PAIRS_OF_ALL = 4
-DEADLINE_S = 60.0
+DEADLINE_S = 180.0
+"""Whoever deletes pods every few seconds leaves a busy machine few chances to have them ready."""
 REST_S = SIZE_KEPT_S + 40.0
 """A smaller size that an autoscaler asked for in a run is taken up only a while after its end."""
 PHASES = (
@@ -45,7 +46,8 @@ def _named(case: object) -> str:
 
 
 def _shop(end: str) -> Shop:
-    return quick_shop(replicas=4, phases=PHASES if end == "promote" else LONG)
+    phases = PHASES if end == "promote" else LONG
+    return quick_shop(replicas=4, phases=phases, extra={"progressDeadline": f"{DEADLINE_S:g}s"})
 
 
 @contextmanager

@@ -178,7 +178,8 @@ def test_what_came_and_went_unseen_changes_nothing(arena: Arena, pair: str):
         trial.install()
         before = trial.outcome()
         trial.proxy.silence("")
-        _there_and_back(trial, pair)
+        last = _there_and_back(trial, pair)
+        wait_until(lambda: trial.proxy.swallowed(last) > 0, WORLD_S, "all of it was unseen")
         trial.proxy.heal()
         trial.proxy.fail_watches("", 410)
         trial.await_status(lambda status: status.get("state") == "Healthy", "healthy again")
@@ -190,16 +191,19 @@ def test_what_came_and_went_unseen_changes_nothing(arena: Arena, pair: str):
     TALLY.add("unobserved pairs")
 
 
-def _there_and_back(trial: Trial, pair: str) -> None:
+def _there_and_back(trial: Trial, pair: str) -> str:
+    """Do both; returns what stands in the last event of it that could be acted on."""
     name, namespace = trial.shop.name, trial.namespace
     match pair:
         case "template":
             trial.release("v2", QUICK)
             trial.release("v1", QUICK)
+            return _version(trial.rollout())
         case "pause":
             for paused in (True, False):
                 trial.direct.merge("Rollout", namespace, name, {"spec": {"paused": paused}})
             trial.release("v1", QUICK)
+            return _version(trial.rollout())
         case "routes":
             for weights_now in ((40, 60), (100, 0)):
                 path = f"/apis/networking.istio.io/v1/namespaces/{namespace}/virtualservices/{name}"
@@ -208,13 +212,21 @@ def _there_and_back(trial: Trial, pair: str) -> None:
                     for n, weight in enumerate(weights_now)
                 ]
                 trial.direct.request("PATCH", path, patch, "application/json-patch+json")
+            return _version(trial.direct.get("VirtualService", namespace, name))
         case "pods":
             (revision,) = sets(trial)
             for ready in (False, True):
                 set_ready(trial, revision, ready=ready)
+            return _version(sets(trial)[revision])
         case "action":
             trial.act("abort")
             trial.direct.delete("RolloutAction", namespace, "please-abort")
+    return "please-abort"
+
+
+def _version(body: dict[str, Any] | None) -> str:
+    assert body is not None
+    return f'"resourceVersion":"{body["metadata"]["resourceVersion"]}"'
 
 
 def test_a_revision_that_is_wanted_again_is_not_deleted(arena: Arena):

@@ -54,6 +54,8 @@ class Watches:
         self._treatments: dict[str, Treatment] = {}
         self._changed = asyncio.Condition()
         self.opened: Counter[str] = Counter()
+        self.unsaid: list[bytes] = []
+        """What silence has swallowed, in order."""
 
     # ------------------------------------------------------------------ what a test asks for
 
@@ -120,6 +122,7 @@ class Watches:
         if isinstance(item, End):
             return item, 1
         if self._any(stream, "silent"):
+            self.unsaid.append(item)
             return item, 0
         stream.passed += 1
         return item, 2 if self._any(stream, "doubled") else 1

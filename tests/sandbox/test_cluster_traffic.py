@@ -121,7 +121,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(sandbox: Sandbox):
     # The last test of the file: it takes the sandbox down.
     found = sandbox.state()
     os.kill(found.supervisor.pid, signal.SIGKILL)
-    wait_until(lambda: sandbox.state().phase == "failed", 30, "the guard has cleared up")
+    wait_until(lambda: sandbox.state().phase == "failed", 90, "the guard has cleared up")
     assert not any(server.running() for server in found.servers.values())
     assert not Path(f"/sys/class/net/{found.traces['bridge']}").exists()
     assert not leftovers.mounts_below(sandbox.layout.root)

@@ -15,7 +15,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 
 from tidegate.adapters.kubernetes.api import JSON_PATCH, Api
 
-WAIT_S_MAX = 5.0
+WAIT_S_MAX = 30.0
 POLL_S = 0.002
 PLURALS = {
     "deployments",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -22,9 +23,24 @@ async def provider() -> AsyncIterator[ScriptedProvider]:
 
 @pytest.fixture
 async def metrics(provider: ScriptedProvider, clock: SetClock) -> AsyncIterator[PrometheusMetrics]:
-    made = PrometheusMetrics(
-        {"default": ProviderConfig(provider.url, timeout_s=0.5)}, TelemetryConfig(), clock
-    )
+    """Waits for an answer longer than a busy machine takes to give it."""
+    async with asking(provider, clock, timeout_s=30) as made:
+        yield made
+
+
+@pytest.fixture
+async def hasty(provider: ScriptedProvider, clock: SetClock) -> AsyncIterator[PrometheusMetrics]:
+    """For what never comes."""
+    async with asking(provider, clock, timeout_s=0.5) as made:
+        yield made
+
+
+@asynccontextmanager
+async def asking(
+    provider: ScriptedProvider, clock: SetClock, *, timeout_s: float
+) -> AsyncIterator[PrometheusMetrics]:
+    config = ProviderConfig(provider.url, timeout_s=timeout_s)
+    made = PrometheusMetrics({"default": config}, TelemetryConfig(), clock)
     yield made
     await made.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -18,8 +17,10 @@ from typing import TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from sandbox.ports import free_port
+
 SCRAPE_S = 1
-START_S_MAX = 30.0
+START_S_MAX = 60.0
 POLL_S = 0.1
 
 T = TypeVar("T")
@@ -112,7 +113,7 @@ def prometheus(folder: Path, exporters: Mapping[str, Exporter]) -> Iterator[str]
     }
     file = folder / "prometheus.yml"
     file.write_text(json.dumps(config))  # JSON is YAML
-    address = f"127.0.0.1:{_free_port()}"
+    address = f"127.0.0.1:{free_port()}"
     command = [
         binary,
         f"--config.file={file}",
@@ -144,14 +145,8 @@ def _await_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     raise AssertionError(f"prometheus did not start: {log.read_text()}")
 
 
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        return int(bound.getsockname()[1])
-
-
 async def until(
-    ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds_max: float = 20
+    ask: Callable[[], Awaitable[T]], good: Callable[[T], bool], seconds_max: float = 60
 ) -> T:
     """Ask until the answer is good; fails with the last answer after `seconds_max`."""
     deadline = monotonic() + seconds_max

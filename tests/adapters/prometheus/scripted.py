@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
-ARRIVAL_S_MAX = 5.0
+ARRIVAL_S_MAX = 30.0
 
 Play = Callable[[asyncio.StreamWriter], Awaitable[None]]
 

@@ -107,8 +107,6 @@ ANSWERS = [
     ("no HTTP", writing(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Answer.ERROR, "cannot be reached"),
     ("long header", writing(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n"),
      Answer.ERROR, "cannot be reached"),
-    ("silence", silence, Answer.ERROR, "within 0.5 s"),
-    ("trickle", trickle, Answer.ERROR, "within 0.5 s"),
 ]  # fmt: skip
 
 
@@ -142,6 +140,18 @@ async def test_what_is_no_number_is_no_proof_of_idleness(metrics, provider, play
     provider.play = play
     reading = (await metrics.traffic([arms()]))["shop", "web"]
     assert (reading.by_revision, reading.by_subset) == (None, None)
+
+
+@pytest.mark.parametrize("play", [silence, trickle])
+async def test_what_does_not_come_in_time_is_no_value_and_no_proof(hasty, provider, play):
+    provider.play = play
+    reading = await ask_one(hasty, metric(query="up"))
+    assert (reading.answer, reading.value, reading.at) == (Answer.ERROR, None, NOON)
+    assert "within 0.5 s" in reading.detail
+    reading = await ask_one(hasty, metric(template="envoy-error-rate"))
+    assert reading.answer is Answer.ERROR
+    counted = (await hasty.traffic([arms()]))["shop", "web"]
+    assert (counted.by_revision, counted.by_subset) == (None, None)
 
 
 async def test_an_endless_answer_is_cut(provider, clock):

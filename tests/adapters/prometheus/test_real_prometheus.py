@@ -100,7 +100,7 @@ async def watched(
 ) -> None:
     """Wait until a target has been scraped since before the window."""
     query = f'max_over_time(up{{job="{job}"}}[5m] offset {window_s + 1}s)'
-    await until(lambda: number(metrics, query), lambda value: value == 1, window_s + 20)
+    await until(lambda: number(metrics, query), lambda value: value == 1, window_s + 60)
 
 
 async def test_the_past_of_a_proxy_is_not_the_last_minute(lab, metrics):
