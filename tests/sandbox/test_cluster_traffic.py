@@ -26,7 +26,7 @@ def sandbox():
     started = Sandbox.up("traffic", f"test-{os.getpid()}", owner_pid=os.getpid(), progress=False)
     started.apply(APP)
     for revision in ("r1", "r2"):
-        started.kubectl("rollout", "status", f"deployment/web-{revision}", "--timeout=60s")
+        started.kubectl("rollout", "status", f"deployment/web-{revision}", "--timeout=120s")
     wait_until(lambda: _served(started), 60, "the gateway serves the app")
     yield started
     started.down()
@@ -58,7 +58,7 @@ def _share(sandbox: Sandbox, file: Path, duration_s: float = 1) -> float:
     load = Load(
         sandbox.gateway_url, file, rate_per_s=200, host="web.example", duration_s=duration_s
     )
-    summary = load.start().wait(duration_s + 10)
+    summary = load.start().wait(duration_s + 30)
     assert set(summary.versions) <= {"r1", "r2"}
     found = summary.versions.get("r2")
     return found.requests / summary.requests if found else 0.0
