@@ -18,9 +18,13 @@ from tests.cluster.leaf_schema import steps, written
 from tests.cluster.leaf_table import PLAIN, Mutation, Spec, edited
 
 QUIET_S = 1.0
-"""Nothing moved for so long: longer than settle, drain.min and the start of a simulated pod."""
+"""Nothing moved for so long: longer than settle, drain.min and the start of a simulated pod.
+
+On a busy machine a pause may last longer, so what stands still elsewhere than it should is given
+until the deadline.
+"""
 POLL_S = 0.2
-DEADLINE_S = 40.0
+DEADLINE_S = 60.0
 MAY_END_THE_RUN = frozenset({"spec.phases[].hold", "spec.phases[].name", "spec.phases[].weight"})
 """Leaves of a phase that is on: with them changed the run may go on to its end, which is right."""
 MAY_KEEP_PODS = frozenset({"spec.replicas", "spec.phases[].replicas", "spec.phases[].weight"})
@@ -177,24 +181,20 @@ class Sweep:
             self._fail(lane, f"weights {seen.weights}")
         if seen != lane.last:
             lane.last, lane.moved_s = seen, now_s
-        late = now_s - lane.began_s > DEADLINE_S
-        if late:
-            self._fail(
-                lane, f"still {lane.doing} after {DEADLINE_S:g} s: {seen.state}, {seen.message}"
-            )
+        quiet = seen.observed and now_s - lane.moved_s >= QUIET_S
+        if quiet and _arrived(lane, seen):
+            lane.began_s = lane.moved_s = now_s
+            return self._moved(lane, seen, waiting)
+        if now_s - lane.began_s > DEADLINE_S:
+            self._late(lane, seen)
             return False
-        if not seen.observed or now_s - lane.moved_s < QUIET_S:
-            return True
-        return self._moved(lane, seen, waiting, now_s)
+        return True
 
-    def _moved(self, lane: Lane, seen: Picture, waiting: Iterator[Mutation], now_s: float) -> bool:
-        lane.began_s = lane.moved_s = now_s
+    def _moved(self, lane: Lane, seen: Picture, waiting: Iterator[Mutation]) -> bool:
         match lane.doing:
             case "opening":
                 return self._armed(lane, seen, waiting)
             case "arming":
-                if seen.weights[1] == 0:
-                    return True
                 lane.reference = seen
                 return self._mutated(lane, waiting)
             case "mutated":
@@ -207,8 +207,6 @@ class Sweep:
 
     def _armed(self, lane: Lane, seen: Picture, waiting: Iterator[Mutation]) -> bool:
         """At rest the lane is ready; for mid-run a release is begun first."""
-        if seen.state != "Healthy":
-            return True
         if not lane.midrun:
             lane.reference = seen
             return self._mutated(lane, waiting)
@@ -251,30 +249,26 @@ class Sweep:
                 self._fail(lane, f"Invalid without the field's path: {seen.message}")
             return
         self._count("carried out")
-        if seen.state not in _rightful(lane, mutation):
-            self._fail(lane, f"ended {seen.state}: {seen.message}")
 
     def _returned(self, lane: Lane, seen: Picture, waiting: Iterator[Mutation]) -> bool:
-        reference, mutation = lane.reference, lane.mutation
-        assert reference is not None
-        assert mutation is not None
-        ended = lane.midrun and mutation.leaf in MAY_END_THE_RUN and seen.state == "Healthy"
-        if ended:
+        if _ended(lane, seen):
             lane.doing = "opening"
             return True
-        if lane.midrun and mutation.leaf in MAY_KEEP_PODS and _more_pods(seen, reference):
+        if not _home(lane, seen):  # but for pods that were added, and stay
             lane.reference = seen
-        elif (seen.world, seen.state) != (reference.world, reference.state):
-            return self._not_home(lane, seen, reference)
         return self._mutated(lane, waiting)
 
-    def _not_home(self, lane: Lane, seen: Picture, reference: Picture) -> bool:
-        """It stands still elsewhere: nothing will bring it home, and the lane is given up."""
+    def _late(self, lane: Lane, seen: Picture) -> None:
+        """It moves on, or stands still elsewhere; the lane is given up."""
+        still = f"still {lane.doing} after {DEADLINE_S:g} s: {seen.state}, {seen.message}"
+        self._fail(lane, still)
+        reference = lane.reference
+        if lane.doing != "returning" or reference is None:
+            return
         for name in ("state", "routes", "rules", "services", "pods"):
             was, is_now = getattr(reference, name), getattr(seen, name)
             if was != is_now:
-                self._fail(lane, f"mutated back, {name} is {is_now}, was {was}; {seen.message}")
-        return False
+                self._fail(lane, f"mutated back, {name} is {is_now}, was {was}")
 
     def _count(self, outcome: str) -> None:
         self.counts[outcome] = self.counts.get(outcome, 0) + 1
@@ -282,6 +276,43 @@ class Sweep:
     def _fail(self, lane: Lane, what: str) -> None:
         name = lane.mutation.name if lane.mutation else lane.doing
         self.failures.append(f"{name} ({lane.standpoint}, {lane.shop.namespace}): {what}")
+
+
+def _arrived(lane: Lane, seen: Picture) -> bool:
+    """Whether a lane that stands still does so where its next move can begin."""
+    mutation = lane.mutation
+    match lane.doing:
+        case "opening":
+            return seen.state == "Healthy"
+        case "arming":
+            return seen.weights[1] > 0
+        case "mutated":
+            assert mutation is not None
+            return seen.state == "Invalid" or seen.state in _rightful(lane, mutation)
+        case _:
+            return _ended(lane, seen) or _home(lane, seen) or _home_with_more_pods(lane, seen)
+
+
+def _ended(lane: Lane, seen: Picture) -> bool:
+    """Whether the mutation let the run go on to its end."""
+    mutation = lane.mutation
+    assert mutation is not None
+    return lane.midrun and mutation.leaf in MAY_END_THE_RUN and seen.state == "Healthy"
+
+
+def _home(lane: Lane, seen: Picture) -> bool:
+    """Whether all is as it was before the mutation."""
+    reference = lane.reference
+    assert reference is not None
+    return (seen.world, seen.state) == (reference.world, reference.state)
+
+
+def _home_with_more_pods(lane: Lane, seen: Picture) -> bool:
+    """Whether all is as before but for pods that this mutation may add to a run."""
+    reference, mutation = lane.reference, lane.mutation
+    assert reference is not None
+    assert mutation is not None
+    return lane.midrun and mutation.leaf in MAY_KEEP_PODS and _more_pods(seen, reference)
 
 
 def _rightful(lane: Lane, mutation: Mutation) -> set[str]:

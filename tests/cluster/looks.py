@@ -11,7 +11,7 @@ from demo.stage import ROLLOUTS, Stage
 from sandbox.waiting import wait_until
 from tidegate.api.constants import LABEL_REVISION
 
-RECORD_S = 20.0
+RECORD_S = 60.0
 """A RolloutRun is written beside the loop: so long it may take."""
 
 NEVER = {"sandbox.tidegate.io/ready": "never"}

@@ -73,7 +73,10 @@ def _workload(stage: Stage, shop: Shop) -> Object:
 
 
 def _ready(stage: Stage, shop: Shop) -> int:
-    return int(_workload(stage, shop).get("status", {}).get("readyReplicas", 0))
+    """Ready pods of its own ReplicaSets: the Deployment itself counts them a moment later."""
+    sets = stage.cluster.get("replicasets", "-n", shop.namespace)["items"]
+    own = [body for body in sets if LABEL_REVISION not in body["metadata"]["labels"]]
+    return sum(body.get("status", {}).get("readyReplicas", 0) for body in own)
 
 
 def _scale(stage: Stage, shop: Shop, replicas: int) -> None:
@@ -191,7 +194,7 @@ def test_a_deployment_that_vanishes_is_named_and_nothing_moves(stage: Stage) -> 
         assert [s["labels"][LABEL_REVISION] for s in _subsets(stage, shop)] == [stable, stable]
         assert status["readyReplicas"] == PODS
         stage.cluster.apply(_deployment(shop, "v1", 0))
-        status = stage.await_state(shop, "Healthy", deadline_s=20)
+        status = stage.await_state(shop, "Healthy", deadline_s=60)
         assert status["stableRevision"] == stable
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from demo.manifests import App, Shop
 from demo.stage import Stage
+from tests.cluster.looks import patched, recorded
 from tests.cluster.places import history_ended, opened, quick_shop, routes_of
 
 pytestmark = pytest.mark.api
@@ -24,7 +25,7 @@ def _warm(status: dict[str, Any]) -> bool:
 
 
 def test_a_release_bakes_with_its_old_pods_warm_and_then_stays(stage: Stage) -> None:
-    shop = _baked("4s")
+    shop = _baked("1h")
     with opened(stage, shop):
         first = stage.status(shop)["stableRevision"]
         stage.release(shop, App("v2"))
@@ -32,13 +33,14 @@ def test_a_release_bakes_with_its_old_pods_warm_and_then_stays(stage: Stage) -> 
         assert status["run"]["from"] == first
         assert status["stableRevision"] == status["run"]["to"]
         assert "is kept with 2 of 2 pods ready" in status["message"]
+        patched(stage, shop, {"bake": {"duration": "500ms"}})
         status = stage.await_status(shop, "over", history_ended(1, "Promoted"), deadline_s=60)
         assert status["lastRun"]["reason"] == "BakePassed"
         assert status["provenRevisions"] == [first]
 
 
-@pytest.mark.parametrize("verb", ["undo", "abort"])
-def test_what_bakes_is_sent_back_by_one_route_write(stage: Stage, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "reason"), [("undo", "Undone"), ("abort", "Aborted")])
+def test_what_bakes_is_sent_back_by_one_route_write(stage: Stage, verb: str, reason: str) -> None:
     shop = _baked("1h")
     with opened(stage, shop):
         first = stage.status(shop)["stableRevision"]
@@ -50,8 +52,7 @@ def test_what_bakes_is_sent_back_by_one_route_write(stage: Stage, verb: str) -> 
         assert status["stableRevision"] == first
         assert status["revertedRevision"] != first
         assert "too slow" in status["message"]
-        ended = stage.cluster.get("rolloutrun", f"{shop.name}-1", "-n", shop.namespace)
-        assert ended["status"]["outcome"] == "Reverted"
+        recorded(stage, shop, 1, "Reverted", reason)
         assert routes_of(stage, shop)["http"][1]["route"][1]["weight"] == 0
 
 

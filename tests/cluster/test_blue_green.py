@@ -52,7 +52,7 @@ def test_an_abort_after_the_switch_goes_back_to_warm_pods(stage: Stage) -> None:
         assert _selector(stage, shop)[LABEL_REVISION] == first
         wait_until(
             lambda: _selector(stage, shop, PREVIEW)[LABEL_REVISION] == first,
-            10,
+            30,
             "the preview is home",
         )
 
@@ -65,9 +65,9 @@ def test_a_selector_edited_by_hand_is_put_back(stage: Stage) -> None:
             "patch", "service", "shop", "-n", shop.namespace, "--type=merge", "-p", patch
         )
         wait_until(
-            lambda: _selector(stage, shop)[LABEL_REVISION] == first, 10, "the selector is put back"
+            lambda: _selector(stage, shop)[LABEL_REVISION] == first, 30, "the selector is put back"
         )
-        assert "TrafficDrift" in stage.describe(shop)
+        wait_until(lambda: "TrafficDrift" in stage.describe(shop), 30, "an event about it")
 
 
 def test_weights_between_nothing_and_all_are_refused_by_the_api_server(stage: Stage) -> None:

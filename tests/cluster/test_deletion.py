@@ -55,7 +55,7 @@ def test_a_deletion_in_the_middle_of_a_run_puts_the_traffic_back(
         stage.await_weight(shop, 50, deadline_s=30)
         assert _held(stage, shop)
         _delete(stage, shop, f"--cascade={cascade}", "--wait=false")
-        wait_until(lambda: _gone(stage, shop), 70, "the Rollout is gone")
+        wait_until(lambda: _gone(stage, shop), 120, "the Rollout is gone")
         assert _weights(stage, shop) == [100, 0]
         if cascade == "orphan":
             assert _subsets(stage, shop) == {"stable": stable, "canary": stable}
@@ -71,9 +71,9 @@ def test_a_rollout_at_rest_can_be_deleted_while_no_operator_runs(stage: Stage) -
         wait_until(lambda: not _held(stage, shop), 20, "it is let go at rest")
         stage.operator.stop()
         try:
-            _delete(stage, shop, "--timeout=10s")
+            _delete(stage, shop, "--timeout=60s")
             assert _gone(stage, shop)
         finally:
             stage.operator.start()
         stage.release(shop, App("v2"))
-        stage.await_state(shop, "Healthy", deadline_s=60)
+        stage.await_state(shop, "Healthy", deadline_s=120)

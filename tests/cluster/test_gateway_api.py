@@ -313,9 +313,9 @@ def test_a_router_that_is_not_installed_is_said_and_found_when_it_comes(stage: S
             shop,
             "looked for",
             lambda s: "not found; create it" in s.get("message", ""),
-            deadline_s=40,
+            deadline_s=90,
         )
         stage.cluster.apply(objects(shop, RULES)[3])
         stage.await_status(
-            shop, "at 10 % again", lambda s: s.get("weight") == 10 and in_phase(s), deadline_s=40
+            shop, "at 10 % again", lambda s: s.get("weight") == 10 and in_phase(s), deadline_s=90
         )

@@ -151,7 +151,7 @@ def test_a_killed_operator_finds_header_routes_that_no_phase_asks_for_any_more(
         bare = shop.with_(phases=({"name": "beta", "weight": 10, "hold": "1h"},))
         stage.release(bare, App("v2"))
         stage.operator.start()
-        wait_until(lambda: not _matched(stage, shop), 40, "the header route is gone")
+        wait_until(lambda: not _matched(stage, shop), 90, "the header route is gone")
         stage.await_weight(shop, 10, deadline_s=30)
         assert _names(stage, shop) == ["legacy", "primary"]
 

@@ -166,7 +166,7 @@ def test_an_object_of_somebody_else_is_never_taken_over(stage: Stage) -> None:
     assert "exists and is not this Rollout's" in status["message"]
     assert found(stage, shop, "virtualservice") == before
     deleted(stage, shop, "virtualservice", "destinationrule")
-    stage.await_state(shop, "Healthy", deadline_s=40)
+    stage.await_state(shop, "Healthy", deadline_s=90)
     stage.close(shop)
 
 
@@ -198,7 +198,7 @@ def test_a_service_that_is_missing_is_said_and_found_when_it_comes(stage: Stage)
     assert condition(status, "Stalled")["reason"] == "ServiceNotFound"
     assert gone(stage, shop, "virtualservice")
     stage.cluster.apply(service)
-    stage.await_state(shop, "Healthy", deadline_s=40)
+    stage.await_state(shop, "Healthy", deadline_s=90)
     stage.close(shop)
 
 

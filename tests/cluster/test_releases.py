@@ -10,6 +10,7 @@ import pytest
 from demo.manifests import App, Shop
 from demo.stage import Stage
 from sandbox.waiting import wait_until
+from tests.cluster.looks import patched, recorded
 from tests.cluster.places import condition, history_ended, opened, quick_shop, routes_of
 
 pytestmark = pytest.mark.api
@@ -38,8 +39,7 @@ def test_a_release_goes_through_its_phases_and_is_recorded(stage: Stage) -> None
         status = stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=60)
         assert condition(status, "Ready")["status"] == "True"
         assert not condition(status, "Reconciling")
-        run = stage.cluster.get("rolloutruns", f"{shop.name}-1", "-n", shop.namespace)
-        assert run["status"]["outcome"] == "Promoted"
+        run = recorded(stage, shop, 1, "Promoted", "Promoted")
         told = [(entry["what"], entry["reason"]) for entry in run["status"]["history"]]
         assert told == [
             ("run", "RunStarted"),
@@ -60,7 +60,7 @@ def test_kubectl_wait_understands_it(stage: Stage) -> None:
     shop = quick_shop(phases=LONG)
     target = ("rollouts.tidegate.io", shop.name, "-n", shop.namespace)
     with opened(stage, shop):
-        stage.cluster.kubectl("wait", "--for=condition=Ready", *target, "--timeout=10s")
+        stage.cluster.kubectl("wait", "--for=condition=Ready", *target, "--timeout=60s")
         stage.release(shop, App("v2"))
         stage.await_weight(shop, 10, deadline_s=30)
         ready = condition(stage.status(shop), "Ready")
@@ -95,7 +95,7 @@ def test_a_reverted_revision_is_not_tried_again_until_asked(stage: Stage) -> Non
 
 def test_pause_holds_and_resume_goes_on(stage: Stage) -> None:
     """The phase does not end while it is paused; `spec.paused` holds even the start."""
-    shop = quick_shop(phases=({"name": "ten", "weight": 10, "hold": "4s"},))
+    shop = quick_shop(phases=LONG)
     with opened(stage, shop):
         held = shop.with_(extra={**shop.extra, "paused": True})
         stage.release(held, App("v2"))
@@ -106,6 +106,7 @@ def test_pause_holds_and_resume_goes_on(stage: Stage) -> None:
         stage.act(shop, "pause", "lunch")
         status = stage.await_state(shop, "Paused", deadline_s=20)
         assert status["pause"]["reason"] == "lunch"
+        patched(stage, shop, {"phases": [LONG[0] | {"hold": "500ms"}]})
         stage.await_status(
             shop, "held past its time", lambda s: "lunch" in s.get("message", ""), deadline_s=20
         )

@@ -87,7 +87,8 @@ def test_a_small_preview_is_full_before_the_switch(stage: Stage, promoted: bool)
 
 @pytest.mark.parametrize("paused", [True, False], ids=["paused", "going on"])
 def test_pods_that_never_get_ready_are_never_switched_to(stage: Stage, paused: bool) -> None:
-    shop = service_shop(extra={"progressDeadline": "8s" if paused else "3s"})
+    soon = {"progressDeadline": "3s"}
+    shop = service_shop(extra={"progressDeadline": "1h"} if paused else soon)
     with opened_service_shop(stage, shop):
         first = stage.status(shop)["stableRevision"]
         stage.cluster.apply(annotated(shop, "v2", NEVER))
@@ -95,6 +96,7 @@ def test_pods_that_never_get_ready_are_never_switched_to(stage: Stage, paused: b
             stage.await_status(shop, "run 1", lambda s: bool(s.get("run")), deadline_s=20)
             stage.act(shop, "pause", "to have a look")
             stage.await_state(shop, "Paused", deadline_s=20)
+            patched(stage, shop, soon)
         stage.await_state(shop, "Reverted", deadline_s=30)
         recorded(stage, shop, 1, "Reverted", "ProgressDeadlineExceeded")
         _await_services(stage, shop, first, first)
@@ -161,7 +163,7 @@ def test_the_template_of_stable_takes_the_preview_back(stage: Stage) -> None:
 
 
 def test_old_pods_stay_for_their_time_after_the_switch(stage: Stage) -> None:
-    shop = service_shop(extra={"drain": {"min": "4s"}})
+    shop = service_shop(extra={"drain": {"min": "1h", "max": "2h"}})
     with opened_service_shop(stage, shop):
         first = stage.status(shop)["stableRevision"]
         stage.release(shop, App("v2"))
@@ -169,6 +171,7 @@ def test_old_pods_stay_for_their_time_after_the_switch(stage: Stage) -> None:
         second = status["stableRevision"]
         assert selected(stage, shop, ACTIVE) == second
         assert sizes(stage, shop) == {first: (2, 2), second: (2, 2)}
+        patched(stage, shop, {"drain": {"min": "500ms"}})
         wait_until(lambda: sizes(stage, shop) == {second: (2, 2)}, 40, "old pods are gone")
 
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.api
 
 TEN = ({"name": "ten", "weight": 10, "hold": "1h"},)
 HALF = ({"name": "half", "weight": 50, "hold": "1h"},)
+KEPT, LET_GO = {"drain": {"min": "1h", "max": "2h"}}, {"drain": {"min": "500ms"}}
 SOON, LATE = {"progressDeadline": "3s"}, {"progressDeadline": "1h"}
 
 
@@ -51,12 +52,13 @@ def test_good_bad_bad_good_and_no_bad_one_gets_a_request(stage: Stage, waited: b
 
 
 def test_a_pause_does_not_keep_pods_that_never_get_ready(stage: Stage) -> None:
-    shop = quick_shop(extra={"progressDeadline": "8s"})
+    shop = quick_shop(extra=LATE)
     with opened(stage, shop):
         stage.cluster.apply(annotated(shop, "v2", NEVER))
         stage.await_status(shop, "run 1", _number(1), deadline_s=20)
         stage.act(shop, "pause", "to have a look")
         stage.await_state(shop, "Paused", deadline_s=20)
+        patched(stage, shop, SOON)
         status = stage.await_state(shop, "Reverted", deadline_s=30)
         assert status["lastRun"]["reason"] == "ProgressDeadlineExceeded"
         assert weights(stage, shop) == [100, 0]
@@ -64,14 +66,15 @@ def test_a_pause_does_not_keep_pods_that_never_get_ready(stage: Stage) -> None:
 
 def test_neither_a_hold_nor_a_pause_is_a_missed_deadline(stage: Stage) -> None:
     """The deadline is shortened once the pods are ready: only they are asked for in time."""
-    shop = quick_shop(phases=({"name": "ten", "weight": 10, "hold": "3s", "replicas": "100%"},))
+    whole = TEN[0] | {"replicas": "100%"}
+    shop = quick_shop(phases=(whole,))
     with opened(stage, shop):
         stage.release(shop, App("v2"))
         stage.await_weight(shop, 10, deadline_s=30)
         stage.act(shop, "pause", "for longer than the deadline")
-        pause = stage.await_state(shop, "Paused", deadline_s=20)["pause"]
-        patched(stage, shop, {"progressDeadline": "1s"})
-        over = datetime.fromisoformat(pause["at"]) + timedelta(seconds=4)
+        stage.await_state(shop, "Paused", deadline_s=20)
+        patched(stage, shop, {"progressDeadline": "1s", "phases": [whole | {"hold": "1s"}]})
+        over = datetime.now(UTC) + timedelta(seconds=3)
         wait_until(lambda: datetime.now(UTC) > over, 20, "hold and deadline are over")
         status = stage.await_state(shop, "Paused", deadline_s=20)
         assert status["weight"] == 10
@@ -87,9 +90,14 @@ def test_a_canary_whose_pods_are_all_deleted_has_no_traffic_until_they_are_back(
     with opened(stage, shop):
         stage.cluster.apply(annotated(shop, "v2", SLOW))
         canary = stage.await_weight(shop, 50, deadline_s=60)["canaryRevision"]
-        _delete_pods(stage, shop, canary)
-        wait_until(lambda: weights(stage, shop) == [100, 0], 20, "nobody is sent to no pods")
-        wait_until(lambda: weights(stage, shop) == [50, 50], 40, "the pods are back")
+        with stage.routes(shop) as routes:
+            wait_until(lambda: bool(routes.shares), 30, "the routes are watched")
+            _delete_pods(stage, shop, canary)
+            wait_until(
+                lambda: [share.canary for share in routes.shares] == [50, 0, 50],
+                60,
+                "nobody is sent to no pods, and all as before once they are back",
+            )
         assert "no canary pod is ready" in stage.describe(shop)
         _delete_pods(stage, shop, canary)
         stage.act(shop, "abort", "they die")
@@ -164,7 +172,7 @@ def test_a_restart_by_annotation_is_a_release_that_ends_with_new_pods(stage: Sta
 
 
 def test_old_pods_stay_for_their_time_whatever_the_deadline(stage: Stage) -> None:
-    shop = quick_shop(extra={"drain": {"min": "4s"}})
+    shop = quick_shop(extra={"drain": {"min": "8s"}})
     with opened(stage, shop):
         first = stage.status(shop)["stableRevision"]
         stage.release(shop, App("v2"))
@@ -186,11 +194,13 @@ def test_old_pods_stay_for_their_time_whatever_the_deadline(stage: Stage) -> Non
 
 
 def test_the_pods_of_an_aborted_canary_stay_for_their_time(stage: Stage) -> None:
-    shop = quick_shop(phases=TEN, extra={"drain": {"min": "4s"}})
+    shop = quick_shop(phases=TEN)
     with opened(stage, shop):
         first = stage.status(shop)["stableRevision"]
         stage.release(shop, App("v2"))
         second = stage.await_weight(shop, 10, deadline_s=40)["canaryRevision"]
+        patched(stage, shop, KEPT)
+        stage.await_state(shop, "Progressing", deadline_s=20)
         stage.act(shop, "abort", "no")
         stage.await_status(
             shop,
@@ -200,5 +210,6 @@ def test_the_pods_of_an_aborted_canary_stay_for_their_time(stage: Stage) -> None
         )
         assert weights(stage, shop) == [100, 0]
         assert sizes(stage, shop) == {first: (2, 2), second: (1, 1)}
+        patched(stage, shop, LET_GO)
         wait_until(lambda: sizes(stage, shop) == {first: (2, 2)}, 40, "the canary's pod is gone")
         stage.await_state(shop, "Reverted", deadline_s=20)

@@ -75,7 +75,7 @@ def test_the_same_pods_spelled_differently_start_no_release_and_supersede_none(
     stage.operator.kill()
     stage.operator.start()
     stage.act(shop, "promote", "the same all the while")
-    status = stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=60)
+    status = stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=120)
     assert revisions(stage, shop) == {first, status["stableRevision"]}
     stage.close(shop)
 

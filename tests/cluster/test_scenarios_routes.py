@@ -185,4 +185,4 @@ def test_the_switch_is_not_swapped_under_a_run(stage: Stage) -> None:
         stage.await_state(shop, "Reverted", deadline_s=30)
         stage.cluster.apply(_by_service(shop, "v1"))
         stage.await_state(shop, "Healthy", deadline_s=30)
-        wait_until(lambda: selected(stage, shop, FRONT) == first, 10, "the other one is the switch")
+        wait_until(lambda: selected(stage, shop, FRONT) == first, 30, "the other one is the switch")

@@ -107,5 +107,5 @@ def test_the_first_version_is_deployed_without_phases_and_without_a_run(stage: S
         assert "run" not in status
         assert "lastRun" not in status
         assert sizes(stage, shop) == {status["stableRevision"]: (2, 2)}
-        assert "Deployed" in stage.describe(shop)
+        wait_until(lambda: "Deployed" in stage.describe(shop), 30, "an event about it")
         assert stage.cluster.get("rolloutruns", "-n", shop.namespace)["items"] == []

@@ -15,6 +15,7 @@ import pytest
 
 from demo.manifests import App, Shop
 from demo.stage import Stage
+from sandbox.waiting import wait_until
 from tests.cluster.places import opened, quick_shop
 from tests.observer.observer import Observer
 
@@ -106,11 +107,16 @@ class Storm:
         return "SIGKILL"
 
     def calm(self) -> None:
-        """Nobody pauses it any more."""
+        """Nobody pauses it any more, not even an action that waits for its answer."""
         self._paused = False
         self._apply()
+        wait_until(self._answered, REST_S, "every action is answered")
         if self._stage.status(self._shop).get("pause"):
             self._stage.act(self._shop, "resume", "the storm is over")
+
+    def _answered(self) -> bool:
+        actions = self._stage.cluster.get("rolloutactions", "-n", self._shop.namespace)["items"]
+        return all(body.get("status", {}).get("result") for body in actions)
 
 
 def test_a_storm_ends_in_calm_and_nothing_was_wrong_on_the_way(

@@ -151,6 +151,16 @@ def test_a_skip_ends_the_phase_without_its_gates_and_says_who_and_why():
     assert [what for what, *_ in told] == ["ten", "half", "skip"]
 
 
+def test_what_was_done_is_answered_before_another_action_of_the_same_second_is_handled():
+    retried = asked(Verb.RETRY, uid="u2")
+    first = in_phase(actions=(retried,)).decided()
+    also = asked(Verb.PAUSE, uid="u1")
+    decision = in_phase(actions=(also, retried)).with_(status=first.status).decided()
+    assert isinstance(decision.effect, AnswerAction)
+    assert decision.effect.uid == "u2"
+    assert decision.status.last_action == first.status.last_action
+
+
 def test_a_skip_of_the_last_phase_leads_to_the_promotion():
     case = in_phase(spec=spec(phases=spec().phases[:1]), actions=(asked(Verb.SKIP),))
     decision = case.decided()

@@ -44,8 +44,11 @@ def answer(scene: Scene) -> Step | None:
     """Handle the most urgent pending action, or answer the one that was just handled."""
     if not scene.observed.actions:
         return None
-    action = min(scene.observed.actions, key=_urgency)
     last = scene.status.last_action
+    # What was done is answered before anything else is: one uid is remembered, not two. An action
+    # of the same second, whose name comes first, would else have it done again.
+    done = (action for action in scene.observed.actions if last and action.uid == last.uid)
+    action = next(done, None) or min(scene.observed.actions, key=_urgency)
     if last is not None and last.uid == action.uid:
         result: Literal["Done", "Refused"] = "Done" if last.result == "Done" else "Refused"
         return Step(
