@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ATOMIC, ApiModel, keyed_by
+from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -108,6 +108,13 @@ class RunStatus(ApiModel):
         "",
         description="Why the run goes back to a proven revision, without phases and without "
         "waiting for metrics; empty for a release.",
+    )
+    overlooked: tuple[CheckId, ...] = Field(
+        (),
+        max_length=limits.MAX_OVERLOOKED,
+        description="What would have stopped the run, had mode been enforce: checks, phases and "
+        "blind. The history says when and why.",
+        json_schema_extra=SET,
     )
     history: tuple[RunEntry, ...] = Field(
         (),

@@ -77,7 +77,7 @@ def refused(scene: Scene) -> Problem | None:
 
 def unanswered(scene: Scene) -> str:
     """Why the first traffic has to wait ("" if it need not): a check without any answer yet."""
-    for check in scene.probes():
+    for check in () if scene.observing else scene.probes():
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
             return f"metric {check.bound.metric} was not asked yet"
@@ -91,7 +91,7 @@ def obstacle_to_raise(scene: Scene) -> str:
 
     No data is no obstacle, for before the first traffic there is none to have.
     """
-    for check, guard in scene.guards():
+    for check, guard in () if scene.observing else scene.guards():
         readings = scene.readings(check)
         answers = scene.observed.readings.get(check.id, ())
         if not answers or not fresh(guard, answers[-1].at, scene.now):

@@ -26,6 +26,11 @@ PHASE_DEADLINE_EXCEEDED = "PhaseDeadlineExceeded"
 ABORTED = "Aborted"
 DELETED = "Deleted"
 
+# What would have been done to a run, had mode been enforce
+WOULD_REVERT = "WouldRevert"
+WOULD_PAUSE = "WouldPause"
+WOULD_HOLD = "WouldHold"
+
 # What a run waits for
 WAITING_FOR_PODS = "WaitingForPods"
 WAITING_FOR_TRAFFIC = "WaitingForTraffic"
