@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, ApiModel, keyed_by
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -334,6 +335,12 @@ class RolloutStatus(ApiModel):
         (),
         max_length=limits.MAX_CHECKS,
         description="The last word of each guard and gate.",
+        json_schema_extra=keyed_by("id"),
+    )
+    evidence: tuple[CheckEvidence, ...] = Field(
+        (),
+        max_length=limits.MAX_TESTS,
+        description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")

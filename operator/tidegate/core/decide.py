@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import PauseStatus, RolloutStatus, Stage
@@ -41,11 +41,12 @@ from tidegate.core.decision import (
     PointDestination,
 )
 from tidegate.core.observation import Observed, Problem, Reading
+from tidegate.core.proving import breached
 from tidegate.core.scene import Check, Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
 from tidegate.core.switching import as_switch
-from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
+from tidegate.core.verdicts import bound_text
 
 
 def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: datetime) -> Decision:
@@ -194,9 +195,7 @@ def _paused_by_guard(scene: Scene) -> Step | None:
         return None
     for check, guard in scene.guards():
         readings = _since_resumed(scene, check)
-        if guard.then != "pause" or not readings or not guard_breached(guard, readings):
-            continue
-        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
+        if guard.then != "pause" or not breached(scene, check, guard, readings):
             continue
         message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
         pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)

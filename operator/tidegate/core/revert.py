@@ -18,8 +18,10 @@ from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, Swi
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
+from tidegate.core.proving import breach_text, breached
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.verdicts import bound_text, guard_breached, stale_after_s
+from tidegate.core.verdicts import bound_text
+from tidegate.core.weighing import tested
 
 OUTCOME_PROMOTED = "Promoted"
 OUTCOME_REVERTED = "Reverted"
@@ -196,10 +198,13 @@ def on_trouble(scene: Scene) -> Step | None:
 def _on_breach(scene: Scene) -> Step | None:
     for check, guard in scene.guards():
         readings = scene.readings(check)
-        if guard.then != "revert" or not readings or not guard_breached(guard, readings):
+        if guard.then != "revert" or not breached(scene, check, guard, readings):
             continue
-        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
-            continue
+        if tested(guard):
+            message = (
+                f"guard {guard.metric} must be {bound_text(guard)}: {breach_text(scene, check)}"
+            )
+            return send_back(scene, reasons.GUARD_BREACHED, message)
         worst = f"{_number(readings[-1].value)}{against(guard, readings[-1])}"
         message = (
             f"guard {guard.metric} is {worst}, must be {bound_text(guard)} "
