@@ -160,8 +160,7 @@ def _judged(kind: str, least_p: float | None, *, tests: int = 1) -> Tale:
     check = {**PASSED, "id": name, "kind": kind, "bound": "<= 1.5 x stable (sequential)"}
     evidence = [] if least_p is None else [{"id": name, "totals": [9.0, 9.0, 1.0, least_p]}]
     told = _in(TEN, *BEGUN, checks=[check], evidence=evidence)
-    place = told["spec"]["phases"][0] if kind == "gate" else told["spec"]
-    place[f"{kind}s"] = [bound] * tests
+    (told["spec"]["phases"][0] if kind == "gate" else told["spec"])[f"{kind}s"] = [bound] * tests
     return _begun().operator(told)
 
 
