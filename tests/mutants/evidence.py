@@ -111,10 +111,9 @@ MUTANTS = (
     Mutant(
         "a stale breach sends a release back",
         "argo-rollouts #3316",
-        "core/revert.py",
-        "        if scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):\n"
-        "            continue\n",
-        "",
+        "core/proving.py",
+        " or scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):\n",
+        ":\n",
         (VERDICTS + "test_a_stale_breach_sends_nothing_back",),
     ),
     Mutant(
