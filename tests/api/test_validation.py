@@ -136,7 +136,6 @@ COMPARED = [
 UNBUILT_PARTS = {
     "to": "baseline",
     "variant": "blue",
-    "test": "welch",
 }
 NOT_YET = [
     (("mode", "observe"),) * 2,
@@ -236,6 +235,19 @@ def test_a_gate_cannot_ask_for_a_release_that_is_no_worse_at_all():
     assert found.path == "spec.phases[0].gates[0].compare.margin"
     assert "just as good" in found.message
     assert problems(parsed(changed(("guards.0", gate)))) == ()
+
+
+@pytest.mark.parametrize("test", ["welch", "mann-whitney"])
+def test_a_test_that_may_look_once_is_for_gates_and_for_any_metric(test):
+    gate = {"metric": "latency", "compare": TEST | {"test": test}, "minSamples": 100}
+    assert problems(parsed(changed(("phases.0.gates.0", gate)))) == ()
+    guard = PLAIN_GUARD | {"compare": TEST | {"test": test}}
+    (found,) = problems(parsed(changed(("guards.0", guard))))
+    assert found.path == "spec.guards[0].compare.test"
+    assert f"{test} may look only once" in found.message
+    own = ("metrics.0", SHARE | {"query": 'a{v="{{revision}}"}[5m]'})
+    (found,) = problems(parsed(changed(("phases.0.gates.0", gate | {"metric": "error-rate"}), own)))
+    assert "need {{window}}" in found.message
 
 
 @pytest.mark.parametrize("metric", [None, COUNTED])

@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.properties.world import World, moment, within
 from tidegate.api.checks import Bound
 from tidegate.core.observation import Answer, Reading
-from tidegate.core.weighing import tested
+from tidegate.core.testing import tested
 
 METRIC_WINDOW_S = 10.0
 GOOD_ERRORS, BAD_ERRORS = 0.001, 0.3

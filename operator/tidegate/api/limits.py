@@ -42,6 +42,7 @@ MAX_SELECTOR_VALUES: Final = 16
 MAX_CHECKS: Final = 64
 MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
+MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_DRAINING: Final = 16
 MAX_PROVEN: Final = 10

@@ -23,18 +23,10 @@ def _not_stable(value: object) -> bool:
     return value != "stable"
 
 
-def _other_test(value: object) -> bool:
-    return value not in (None, "sequential")
-
-
 def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
     """What a comparison cannot do yet, wherever there may be one."""
     parts = {
         "to": (_not_stable, "only stable can be compared with yet; others are not built yet"),
-        "test": (
-            _other_test,
-            "welch and mann-whitney are not built yet; use sequential, or set maxIncrease instead",
-        ),
         "variant": (_is_set, "variants are not built yet; leave variant out"),
     }
     places = ("spec.guards[]", "spec.phases[].gates[]", "spec.phases[].guards[]")

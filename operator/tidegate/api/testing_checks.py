@@ -1,4 +1,4 @@
-"""Statistical tests that could not count what they are asked about, or could never say anything."""
+"""Statistical tests that could not use what they are asked about, or could never say anything."""
 
 import re
 from collections.abc import Iterator
@@ -44,8 +44,16 @@ def test_problems(path: str, bound: Bound, metric: Metric | None) -> Iterator[Fi
         return
     yield from _numbers(f"{path}.compare", bound, compare)
     yield from _company(path, bound, compare)
-    if metric is not None:
+    if compare.test != "sequential" and isinstance(bound, Guard):
+        yield FieldProblem(
+            f"{path}.compare.test",
+            f"{compare.test} may look only once, at the end of a phase, so it is for gates; a "
+            "guard looks all the time, which test sequential may",
+        )
+    if metric is not None and compare.test == "sequential":
         yield from _uncounted(path, metric)
+    if metric is not None:
+        yield from _overlapping(path, metric)
 
 
 def too_many_tests(spec: RolloutSpec) -> Iterator[FieldProblem]:
@@ -94,9 +102,10 @@ def _company(path: str, bound: Bound, compare: Compare) -> Iterator[FieldProblem
             f"{path}.compare.test",
             "cannot go with min and max; give them a guard or gate of their own",
         )
-    if bound.min_samples is not None:
+    if compare.test == "sequential" and bound.min_samples is not None:
         yield FieldProblem(
-            f"{path}.minSamples", "is not for a test, which knows when it has enough; leave it out"
+            f"{path}.minSamples",
+            "is not for test sequential, which knows when it has enough; leave it out",
         )
     if isinstance(bound, Guard) and (bound.breaches, bound.of) != (1, 1):
         yield FieldProblem(
@@ -105,23 +114,26 @@ def _company(path: str, bound: Bound, compare: Compare) -> Iterator[FieldProblem
 
 
 def _uncounted(path: str, metric: Metric) -> Iterator[FieldProblem]:
-    """A test counts events: a share of requests times their number, over windows of its own."""
+    """The sequential test counts events: a share of requests times their number."""
     if metric.template is not None:
         if metric.template not in SHARE_TEMPLATES:
             shares = " or ".join(sorted(SHARE_TEMPLATES))
             yield FieldProblem(
                 f"{path}.compare.test",
                 f"counts failed requests, and metric {metric.name!r} is no share of requests; use "
-                f"{shares}, or a query with samples",
+                f"{shares}, a query with samples, or in a gate test welch or mann-whitney",
             )
-        return
-    if metric.samples is None:
+    elif metric.samples is None:
         yield FieldProblem(
             f"{path}.compare.test",
             f"counts failed requests, so metric {metric.name!r} needs samples, the number of "
             "requests behind its share",
         )
-    queries = (metric.query, metric.samples)
+
+
+def _overlapping(path: str, metric: Metric) -> Iterator[FieldProblem]:
+    """Windows of a fixed range overlap, and count the same requests over and over."""
+    queries = (metric.query, metric.samples) if metric.query is not None else ()
     if not all(_WINDOW.search(query) for query in queries if query is not None):
         yield FieldProblem(
             f"{path}.compare.test",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tidegate.api.checks import Bound, Metric
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
-from tidegate.core.weighing import tested
+from tidegate.core.testing import tested
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Metrics, Question
 

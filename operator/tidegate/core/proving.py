@@ -16,11 +16,11 @@ from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.status import CheckStatus, Verdict
+from tidegate.core import looking, weighing
 from tidegate.core.comparing import stable_failed
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Check, Scene
-from tidegate.core.statistics.refused import Refused
-from tidegate.core.statistics.sequential import Plan
+from tidegate.core.testing import Judged, Trial, tested
 from tidegate.core.verdicts import (
     bound_text,
     check_status,
@@ -30,18 +30,9 @@ from tidegate.core.verdicts import (
     stale_after_s,
     without_readings,
 )
-from tidegate.core.weighing import (
-    Weighed,
-    evidence_text,
-    found,
-    kept,
-    no_share,
-    plan_of,
-    read_back,
-    tested,
-    weighed,
-)
 
+ONCE: Final = ("welch", "mann-whitney")
+"""Tests that may look only once."""
 ABOUT_CHARS: Final = 16
 """Hexadecimal digits of the digest: enough to tell one Rollout's tests apart."""
 
@@ -70,37 +61,67 @@ def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
     """
     if scene.run is None:
         return scene.status.evidence
-    known = {entry.id: entry for entry in scene.status.evidence}
     watched = {check.id for check in scene.checks()}
     entries = []
     for check in tests_of(scene.spec):
-        plan, about = _plan(scene, check.bound), _about(scene, check.bound)
-        before = _understood(scene, check.bound, plan, read_back(known.get(check.id), about))
-        if isinstance(plan, Plan) and check.id in watched:
-            before = weighed(check.bound, plan, scene.readings(check), before, _since(scene))
-        entry = kept(check.id, about, before) if before is not None else None
+        trial = _trial(scene, check)
+        entry = _understood(scene, trial, _known(scene, trial))
+        if check.id in watched:
+            entry = _added(scene, trial, scene.readings(check), entry)
         if entry is not None:
             entries.append(entry)
     return tuple(entries)
 
 
-def _plan(scene: Scene, bound: Bound) -> Plan | Refused:
-    return plan_of(bound, sum(1 for _ in tests_of(scene.spec)))
+def _trial(scene: Scene, check: Check) -> Trial:
+    compare, tests = check.bound.compare, sum(1 for _ in tests_of(scene.spec))
+    assert compare is not None, "asked only of what a test judges"
+    return Trial(check.id, _about(scene, check.bound, tests), check.bound, compare, tests)
 
 
-def _about(scene: Scene, bound: Bound) -> str:
+def _about(scene: Scene, bound: Bound, tests: int) -> str:
     """What evidence is about, as a digest: any change of it makes another test."""
-    run = scene.run
+    run, phase = scene.run, scene.status.phase
+    once = bound.compare is not None and bound.compare.test in ONCE
     metric = next((one for one in scene.spec.metrics if one.name == bound.metric), None)
     parts = (
         (run.number, run.to_revision, scene.status.stable_revision) if run else (),
+        phase.started_at if phase is not None and once else None,
         metric.model_dump_json() if metric else "",
         type(bound).__name__,
         bound.interval_s,
+        bound.min_samples,
         bound.compare.model_dump_json() if bound.compare else "",
-        sum(1 for _ in tests_of(scene.spec)),
+        tests,
     )
     return sha256(repr(parts).encode()).hexdigest()[:ABOUT_CHARS]
+
+
+def _known(scene: Scene, trial: Trial) -> CheckEvidence | None:
+    """What the status keeps of the same run and the same test."""
+    entry = next((one for one in scene.status.evidence if one.id == trial.id), None)
+    return entry if entry is not None and entry.about == trial.about else None
+
+
+def _understood(scene: Scene, trial: Trial, known: CheckEvidence | None) -> CheckEvidence | None:
+    resumed = scene.status.resumed_at
+    if known is None or resumed is None or trial.gate or known.until > resumed:
+        return known
+    return None if _judged(trial, known).verdict is Verdict.FAIL else known
+
+
+def _added(
+    scene: Scene, trial: Trial, readings: tuple[Reading, ...], known: CheckEvidence | None
+) -> CheckEvidence | None:
+    since = _since(scene)
+    if trial.compare.test not in ONCE:
+        return weighing.added(trial, readings, known, since)
+    phase, started = scene.phase, scene.status.phase.started_at if scene.status.phase else None
+    if phase is None or started is None:
+        return None  # its hold has not begun
+    over = scene.now >= started + timedelta(seconds=phase.hold_s)
+    look_at = scene.now if over else None
+    return looking.added(trial, readings, known, max(since, started), look_at=look_at)
 
 
 def _since(scene: Scene) -> datetime:
@@ -111,24 +132,10 @@ def _since(scene: Scene) -> datetime:
     return max(time for time in times if time is not None)
 
 
-def _understood(
-    scene: Scene, bound: Bound, plan: Plan | Refused, known: Weighed | None
-) -> Weighed | None:
-    resumed = scene.status.resumed_at
-    if known is None or resumed is None or isinstance(bound, Gate) or known.until > resumed:
-        return known
-    return None if _shown(plan, known) else known
-
-
-def _shown(plan: Plan | Refused, known: Weighed) -> bool:
-    said = found(plan, known) if isinstance(plan, Plan) else plan
-    return not isinstance(said, Refused) and said.shown
-
-
-def evidence_for(scene: Scene, check: Check) -> Weighed | None:
-    """What the status keeps for that check of this run, or None."""
-    entry = next((one for one in scene.status.evidence if one.id == check.id), None)
-    return read_back(entry, _about(scene, check.bound))
+def _judged(trial: Trial, known: CheckEvidence) -> Judged:
+    if trial.compare.test in ONCE:
+        return looking.judged(trial, known)
+    return weighing.judged(trial, known)
 
 
 def verdict(scene: Scene, check: Check) -> Verdict:
@@ -138,28 +145,22 @@ def verdict(scene: Scene, check: Check) -> Verdict:
         return latest_verdict(check.bound, readings, scene.now)
     if not readings or not fresh(check.bound, readings[-1].at, scene.now):
         return Verdict.NODATA
-    return _of_evidence(scene, check, readings[-1])
-
-
-def _of_evidence(scene: Scene, check: Check, last: Reading) -> Verdict:
-    """PASS of a gate is "shown not worse"; of a guard, "measured, and not shown worse".
-
-    A guard that waited for proof of the contrary would hold a release that never fails for ever.
-    """
-    bound = check.bound
-    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or no_share(last):
+    last, trial = readings[-1], _trial(scene, check)
+    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or _odd(trial, last):
         return Verdict.ERROR
-    plan, known = _plan(scene, bound), evidence_for(scene, check)
-    if isinstance(plan, Refused):
-        return Verdict.ERROR
-    if known is None or not fresh(bound, known.until, scene.now):
-        measured = last.answer is Answer.OK and last.stable is not None
-        both = measured and last.stable is not None and last.stable.answer is Answer.OK
-        return Verdict.UNDECIDED if both else Verdict.NODATA
-    shown = _shown(plan, known)
-    if isinstance(bound, Gate):
-        return Verdict.PASS if shown else Verdict.UNDECIDED
-    return Verdict.FAIL if shown else Verdict.PASS
+    known = _known(scene, trial)
+    if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
+        return Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
+    return _judged(trial, known).verdict
+
+
+def _odd(trial: Trial, last: Reading) -> str:
+    return "" if trial.compare.test in ONCE else weighing.no_share(last)
+
+
+def _both_measured(last: Reading) -> bool:
+    arms = (last, last.stable)
+    return all(one is not None and one.answer is Answer.OK for one in arms)
 
 
 def breached(scene: Scene, check: Check, guard: Guard, readings: tuple[Reading, ...]) -> bool:
@@ -168,14 +169,18 @@ def breached(scene: Scene, check: Check, guard: Guard, readings: tuple[Reading, 
         return False
     if not tested(guard):
         return guard_breached(guard, readings)
-    known, plan = evidence_for(scene, check), _plan(scene, guard)
-    return known is not None and fresh(guard, known.until, scene.now) and _shown(plan, known)
+    trial = _trial(scene, check)
+    known = _known(scene, trial)
+    if known is None or not fresh(guard, known.until, scene.now):
+        return False
+    return _judged(trial, known).verdict is Verdict.FAIL
 
 
-def breach_text(scene: Scene, check: Check) -> str:
-    """The evidence on which a guard with a test trips, in words."""
-    known, plan = evidence_for(scene, check), _plan(scene, check.bound)
-    return evidence_text(plan, known) if known is not None and isinstance(plan, Plan) else ""
+def evidence_text(scene: Scene, check: Check) -> str:
+    """The evidence of a test in words; "" before there is any."""
+    trial = _trial(scene, check)
+    known = _known(scene, trial)
+    return _judged(trial, known).text if known is not None else ""
 
 
 def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> CheckStatus:
@@ -186,9 +191,9 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
     kind: Literal["guard", "gate"] = "gate" if isinstance(check.bound, Gate) else "guard"
     if not readings:
         return without_readings(check.id, kind, check.bound, previous, scene.now)
-    now = verdict(scene, check)
+    now, last, trial = verdict(scene, check), readings[-1], _trial(scene, check)
     measured = now not in (Verdict.NODATA, Verdict.ERROR)
-    shown = _newest(readings) if measured else readings[-1]
+    shown = _newest(readings) if measured else last
     return CheckStatus(
         id=check.id,
         kind=kind,
@@ -200,7 +205,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
         measured_at=shown.at,
         passing_since=_passing_since(check.bound, now, shown.at, previous),
         detail="; ".join(
-            filter(None, (no_share(readings[-1]), breach_text(scene, check), readings[-1].detail))
+            filter(None, (_odd(trial, last), evidence_text(scene, check), last.detail))
         ),
     )
 

@@ -18,10 +18,10 @@ from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, Swi
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
-from tidegate.core.proving import breach_text, breached
+from tidegate.core.proving import breached, evidence_text
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.testing import tested
 from tidegate.core.verdicts import bound_text
-from tidegate.core.weighing import tested
 
 OUTCOME_PROMOTED = "Promoted"
 OUTCOME_REVERTED = "Reverted"
@@ -202,7 +202,7 @@ def _on_breach(scene: Scene) -> Step | None:
             continue
         if tested(guard):
             message = (
-                f"guard {guard.metric} must be {bound_text(guard)}: {breach_text(scene, check)}"
+                f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
             )
             return send_back(scene, reasons.GUARD_BREACHED, message)
         worst = f"{_number(readings[-1].value)}{against(guard, readings[-1])}"

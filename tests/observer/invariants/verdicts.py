@@ -91,7 +91,8 @@ def _all_passed(change: Change) -> Iterator[str]:
 def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
     """I9: a stored `pass` has a finite value that keeps its bound, and the time of measurement.
 
-    A gate that a test judges has evidence as strong as its part of alpha asks, a guard has weaker.
+    A gate that a test judges has evidence as strong as its part of alpha asks, a guard has weaker;
+    a test that may look once has looked.
     """
     if change.kind != "Rollout" or not change.by_operator or change.after is None:
         return
@@ -105,7 +106,7 @@ def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
             yield f"{name} is stored as pass, but {value} is not {bound}"
         if not check.get("measuredAt"):
             yield f"{name} is stored as pass and was never measured"
-        if bound.endswith(" stable (sequential)"):
+        if bound.endswith((" stable (sequential)", " stable (welch)", " stable (mann-whitney)")):
             yield from _shown(change.after, check)
 
 
@@ -119,7 +120,9 @@ def _shown(rollout: Body, check: Body) -> Iterator[str]:
         yield f"{name} is stored as pass without evidence"
         return
     alpha = (1.0 - tests[name].get("confidence", CONFIDENCE)) / len(tests)
-    least_p = known[name]["totals"][-1]
+    once = tests[name]["test"] != "sequential"
+    look = known[name].get("look") or {}
+    least_p = look.get("pNotWorse", 1.0) if once else known[name]["totals"][-1]
     if (least_p <= alpha) is not (check.get("kind") == "gate"):
         yield f"{name} is stored as pass with p {least_p:g} and its part of alpha {alpha:g}"
 
