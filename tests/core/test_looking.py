@@ -4,7 +4,7 @@ from dataclasses import replace
 from statistics import fmean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, in_phase, read, spec
@@ -13,6 +13,7 @@ from tidegate.api.phases import Phase
 from tidegate.api.status import RolloutStatus, Verdict
 from tidegate.core.observation import Answer
 
+PATIENT = settings(deadline=None, max_examples=50)
 HOLD_S = 200.0
 TESTS = ["welch", "mann-whitney"]
 WANDERS = (0.1, 0.104, 0.096, 0.102, 0.098, 0.101, 0.099, 0.103, 0.097, 0.1)
@@ -161,6 +162,7 @@ def test_only_the_last_windows_of_a_long_hold_are_kept_and_none_that_overlap():
     assert len(entry(status).canary_values) == 40
 
 
+@PATIENT
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=25), st.sampled_from(TESTS), st.data())
 def test_a_restart_at_any_moment_changes_nothing_of_the_look(values, test, data):
     readings = pairs(values)
@@ -179,6 +181,7 @@ def test_a_restart_at_any_moment_changes_nothing_of_the_look(values, test, data)
     assert status.evidence == other.evidence
 
 
+@PATIENT
 @given(
     st.lists(st.floats(), min_size=10, max_size=20),
     st.lists(st.floats(), min_size=10, max_size=20),

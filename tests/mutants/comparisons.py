@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 CORE = "tests/core/test_comparing.py::"
 ASKING = "tests/controller/test_asking.py::"
+LOOKING = "tests/core/test_looking.py::"
 WEIGHING = "tests/core/test_weighing.py::"
 PROVIDER = "tests/adapters/prometheus/test_comparing.py::"
 ISSUE = "docs/reference/comparison.md"
@@ -131,5 +132,21 @@ MUTANTS = (
         "return None if _judged(trial, known).verdict is Verdict.FAIL else known",
         "return known",
         (WEIGHING + "test_a_guard_that_pauses_starts_over_once_a_person_resumes",),
+    ),
+    Mutant(
+        "a test that may look once looks again with every window",
+        ISSUE,
+        "core/looking.py",
+        "    if known is not None and known.look is not None:\n        return known\n",
+        "",
+        (LOOKING + "test_there_is_no_second_look_however_good_it_gets",),
+    ),
+    Mutant(
+        "a test that may look once looks before its hold is over",
+        ISSUE,
+        "core/proving.py",
+        "scene.now if over else None",
+        "scene.now",
+        (LOOKING + "test_nothing_is_looked_at_before_the_hold_is_over",),
     ),
 )

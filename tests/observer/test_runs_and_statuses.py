@@ -153,32 +153,6 @@ def test_a_bound_is_read_as_people_read_it(value: float, bound: str, fine: bool)
     assert keeps(value, bound) is fine
 
 
-def _judged(kind: str, least_p: float | None, *, tests: int = 1) -> Tale:
-    """A stored pass of a test with that least p so far, or without evidence."""
-    bound = {"metric": "errors", "compare": {"to": "stable", "test": "sequential"}}
-    name = "gate/0/0" if kind == "gate" else "guard/0"
-    check = {**PASSED, "id": name, "kind": kind, "bound": "<= 1.5 x stable (sequential)"}
-    evidence = [] if least_p is None else [{"id": name, "totals": [9.0, 9.0, 1.0, least_p]}]
-    told = _in(TEN, *BEGUN, checks=[check], evidence=evidence)
-    (told["spec"]["phases"][0] if kind == "gate" else told["spec"])[f"{kind}s"] = [bound] * tests
-    return _begun().operator(told)
-
-
-@pytest.mark.parametrize(
-    ("tale", "fine"),
-    [
-        (_judged("gate", 0.04), True),
-        (_judged("gate", 0.06), False),
-        (_judged("gate", 0.04, tests=2), False),
-        (_judged("guard", 0.06), True),
-        (_judged("guard", 0.04), False),
-        (_judged("guard", None), False),
-    ],
-)
-def test_a_pass_of_a_test_needs_its_evidence(tale: Tale, fine: bool):
-    assert ("I9" not in tale.names()) is fine
-
-
 # ---------------------------------------------------------------- I11
 
 

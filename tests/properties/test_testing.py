@@ -86,6 +86,20 @@ def test_a_gate_that_nothing_is_shown_to_holds_the_release():
     assert operator.world.routes.weights == (10,)
 
 
+@pytest.mark.parametrize(("rate", "said"), [(USUAL, "Promoted"), (TWICE, None)])
+def test_a_gate_that_looks_once_promotes_the_good_and_holds_the_bad(rate, said):
+    compare = Compare(to="stable", test="mann-whitney", margin=MARGIN)
+    gates = (Gate(metric="errors", compare=compare, interval_s=5.0),)
+    spec = rollout_spec(guards=(), phases=(phase("ten", 10, hold_s=60.0, gates=gates),))
+    operator = deployed(failing(Setting(), rate), spec)
+    release(operator)
+    operator.run(400.0)
+    last = operator.status.last_run
+    assert (last.outcome if last else None) == said
+    held = operator.status.message
+    assert said or held == "phase ten waits: gate errors is fail, must pass"
+
+
 def lived(setting, spec, crashes=frozenset()):
     operator = deployed(setting, spec)
     operator.crash_after = crashes

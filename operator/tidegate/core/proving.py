@@ -8,6 +8,7 @@ once a person resumes: who resumes has understood it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal
@@ -143,15 +144,23 @@ def verdict(scene: Scene, check: Check) -> Verdict:
     readings = scene.readings(check)
     if not tested(check.bound):
         return latest_verdict(check.bound, readings, scene.now)
-    if not readings or not fresh(check.bound, readings[-1].at, scene.now):
+    if not readings:
         return Verdict.NODATA
-    last, trial = readings[-1], _trial(scene, check)
-    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or _odd(trial, last):
-        return Verdict.ERROR
+    return _said(scene, _trial(scene, check), readings[-1]).verdict
+
+
+def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
+    """The verdict after that reading, and the evidence in words; NODATA when it is stale."""
     known = _known(scene, trial)
+    judged = _judged(trial, known) if known is not None else Judged(Verdict.UNDECIDED, "")
+    if not fresh(trial.bound, last.at, scene.now):
+        return Judged(Verdict.NODATA, judged.text)
+    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or _odd(trial, last):
+        return Judged(Verdict.ERROR, judged.text)
     if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
-        return Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
-    return _judged(trial, known).verdict
+        waits = Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
+        return Judged(waits, judged.text)
+    return judged
 
 
 def _odd(trial: Trial, last: Reading) -> str:
@@ -191,22 +200,23 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
     kind: Literal["guard", "gate"] = "gate" if isinstance(check.bound, Gate) else "guard"
     if not readings:
         return without_readings(check.id, kind, check.bound, previous, scene.now)
-    now, last, trial = verdict(scene, check), readings[-1], _trial(scene, check)
-    measured = now not in (Verdict.NODATA, Verdict.ERROR)
+    last, trial = readings[-1], _trial(scene, check)
+    said = _said(scene, trial, last)
+    measured = said.verdict not in (Verdict.NODATA, Verdict.ERROR)
     shown = _newest(readings) if measured else last
+    if measured and shown.value is None and previous is not None:
+        shown = replace(shown, value=previous.value, samples=previous.samples)
     return CheckStatus(
         id=check.id,
         kind=kind,
         metric=check.bound.metric,
-        verdict=now,
+        verdict=said.verdict,
         value=shown.value,
         bound=bound_text(check.bound),
         samples=shown.samples,
         measured_at=shown.at,
-        passing_since=_passing_since(check.bound, now, shown.at, previous),
-        detail="; ".join(
-            filter(None, (_odd(trial, last), evidence_text(scene, check), last.detail))
-        ),
+        passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
+        detail="; ".join(filter(None, (_odd(trial, last), said.text, last.detail))),
     )
 
 
