@@ -1,81 +1,39 @@
-"""A sequential test passes, trips and holds on windows that count once, whoever restarts when."""
+"""A sequential test passes, trips and holds on windows that count once."""
 
 import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import NOW, Case, ago, asked, in_phase, pods, read, spec
-from tidegate.api.actions import Verb
-from tidegate.api.checks import Compare, Gate, Guard
-from tidegate.api.phases import Phase
-from tidegate.api.status import PauseStatus, RolloutStatus, Verdict
+from tests.core.scenes import ago, read
+from tests.core.trials import (
+    GATE,
+    GATED,
+    GOOD,
+    GUARD,
+    INTERVAL_S,
+    PATIENT,
+    REQUESTS,
+    RUINOUS,
+    TWICE,
+    counted,
+    evidence,
+    gated,
+    guarded,
+    held,
+    trial,
+    verdict,
+    window,
+    windows,
+)
+from tidegate.api.checks import Compare, Gate
+from tidegate.api.status import Verdict
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.testing import Trial
 from tidegate.core.verdicts import bound_text, judge
 from tidegate.core.weighing import plan_of
-
-PATIENT = settings(deadline=None, max_examples=50)
-REQUESTS = 3000.0
-GOOD, TWICE, RUINOUS = 0.01, 0.02, 0.3
-INTERVAL_S = 10.0
-
-
-def test_of(**fields: object) -> Compare:
-    return Compare(**({"to": "stable", "test": "sequential", "margin": 1.2} | fields))
-
-
-test_of.__test__ = False
-
-GUARD = Guard(metric="errors", compare=test_of())
-GATE = Gate(metric="errors", compare=test_of(margin=1.5))
-TESTED = spec(guards=(GUARD,), phases=(Phase(name="ten", weight=10, hold_s=60.0),))
-GATED = spec(guards=(), phases=(Phase(name="ten", weight=10, hold_s=60.0, gates=(GATE,)),))
-
-
-def window(seconds_ago: float, rate: float, *, stable: float = GOOD, requests=REQUESTS) -> Reading:
-    """One window of ten seconds that ended then."""
-    other = read(seconds_ago, stable, samples=9 * requests)
-    return replace(read(seconds_ago, rate, samples=requests), stable=other)
-
-
-def windows(count: int, rate: float, *, apart_s: float = INTERVAL_S) -> tuple[Reading, ...]:
-    """The last windows before now, oldest first."""
-    return tuple(window(1 + apart_s * place, rate) for place in reversed(range(count)))
-
-
-def guarded(readings, **fields) -> Case:
-    return in_phase(spec=TESTED, readings={"guard/0": tuple(readings)}, **fields)
-
-
-def gated(readings, **fields) -> Case:
-    return in_phase(spec=GATED, readings={"gate/0/0": tuple(readings)}, **fields)
-
-
-def held(readings) -> Case:
-    """A guard that only holds, in a phase that goes on for long."""
-    (phase,) = TESTED.phases
-    guards = (GUARD.model_copy(update={"then": "hold"}),)
-    phases = (phase.model_copy(update={"hold_s": 3600.0}),)
-    held_so = TESTED.model_copy(update={"guards": guards, "phases": phases})
-    return guarded(readings).with_(spec=held_so)
-
-
-def evidence(status: RolloutStatus):
-    (entry,) = status.evidence
-    return entry
-
-
-def counted(status: RolloutStatus) -> float:
-    """Requests of the canary that the evidence rests on."""
-    return evidence(status).totals[0]
-
-
-def verdict(status: RolloutStatus) -> Verdict:
-    (check,) = status.checks
-    return check.verdict
 
 
 @pytest.mark.parametrize("rate", [TWICE, RUINOUS])
@@ -236,131 +194,16 @@ def test_before_a_whole_window_of_the_phase_a_guard_is_undecided_and_holds():
 
 
 def test_a_clock_set_back_counts_nothing_twice_and_passes_nothing():
-    before = guarded(windows(9, GOOD)).decided().status
+    before = held(windows(9, GOOD)).decided().status
     ahead = evidence(before).model_copy(update={"until": ago(-3600)})
-    case = guarded(windows(9, GOOD)).with_(status=before.model_copy(update={"evidence": (ahead,)}))
-    status = case.with_(status=case.status.model_copy(update={"run": in_phase().status.run}))
-    after = status.decided().status
+    status = before.model_copy(update={"evidence": (ahead,)})
+    after = held(windows(9, GOOD)).with_(status=status).decided().status
     assert counted(after) == counted(before)
-    assert after.checks[0].verdict is Verdict.UNDECIDED
+    assert verdict(after) is Verdict.UNDECIDED
 
 
 def test_the_last_reading_by_itself_never_passes_a_test():
     assert judge(GATE, window(1, 0.0)) is Verdict.UNDECIDED
-
-
-# ---------------------------------------------------------------- the status is the only memory
-
-RATES = st.sampled_from([0.0, 0.001, GOOD, 0.013, TWICE])
-
-
-@PATIENT
-@given(st.lists(RATES, min_size=1, max_size=25), st.data())
-def test_a_restart_at_any_moment_changes_no_number_of_the_evidence(rates, data):
-    places = range(len(rates))
-    readings = [window(1 + INTERVAL_S * p, rates[p]) for p in reversed(places)]
-    at_once = held(readings).decided().status
-    status, remembered = held(()).status, []
-    for place, reading in enumerate(readings):
-        if data.draw(st.booleans(), label=f"restart before {place}"):
-            status = RolloutStatus.model_validate_json(status.model_dump_json(by_alias=True))
-            remembered = []
-        remembered.append(reading)
-        status = held(remembered).with_(status=status).decided(reading.at).status
-    assert status.evidence == at_once.evidence
-
-
-def other_run(status):
-    return status.model_copy(update={"run": status.run.model_copy(update={"number": 4})})
-
-
-def other_stable(status):
-    return status.model_copy(update={"stable_revision": "Z"})
-
-
-def other_canary(status):
-    return status.model_copy(update={"run": status.run.model_copy(update={"to_revision": "C"})})
-
-
-@pytest.mark.parametrize("changed", [other_run, other_stable, other_canary])
-def test_evidence_of_another_run_or_another_pair_of_revisions_starts_over(changed):
-    before = gated(windows(9, GOOD)).decided().status
-    assert counted(before) == 9 * REQUESTS
-    after = gated(()).with_(status=changed(before), target="C", revisions=(pods("Z", 4),)).decided()
-    assert after.status.evidence == ()
-
-
-@pytest.mark.parametrize(
-    "edit",
-    [
-        {"compare": test_of(margin=1.6)},
-        {"compare": test_of(margin=1.5, confidence=0.9)},
-        {"interval_s": 20.0},
-        {"metric": "other"},
-    ],
-)
-def test_evidence_of_a_test_that_was_edited_starts_over(edit):
-    before = gated(windows(9, GOOD)).decided().status
-    (phase,) = GATED.phases
-    edited = phase.model_copy(update={"gates": (GATE.model_copy(update=edit),)})
-    case = gated(()).with_(status=before, spec=GATED.model_copy(update={"phases": (edited,)}))
-    assert case.decided().status.evidence == ()
-
-
-def test_evidence_of_a_guard_goes_on_through_phases():
-    two = TESTED.model_copy(
-        update={"phases": (*TESTED.phases, Phase(name="half", weight=50, hold_s=60.0))}
-    )
-    before = guarded(windows(9, GOOD)).with_(spec=two).decided().status
-    assert before.phase.name == "half"
-    later = guarded(()).with_(status=before, spec=two, weights=(50,)).decided().status
-    assert later.evidence == before.evidence
-
-
-def test_a_guard_that_a_phase_replaces_goes_on_with_its_evidence_after_it():
-    own = Phase(name="half", weight=50, hold_s=60.0, guards=(Guard(metric="errors", max=0.1),))
-    two = TESTED.model_copy(update={"phases": (*TESTED.phases, own)})
-    before = guarded(windows(9, GOOD)).with_(spec=two).decided().status
-    later = guarded(()).with_(status=before, spec=two, weights=(50,)).decided().status
-    assert [check.id for check in later.checks] == ["guard/1/0"]
-    assert later.evidence == before.evidence
-
-
-def test_stored_evidence_that_makes_no_sense_starts_over():
-    before = held(windows(9, GOOD)).decided().status
-    broken = evidence(before).model_copy(update={"totals": (1.0, 2.0)})
-    status = before.model_copy(update={"evidence": (broken,)})
-    assert held(()).with_(status=status).decided().status.evidence == ()
-
-
-# ---------------------------------------------------------------- pause, alpha, words
-
-
-def pausing(readings, **status):
-    guard = GUARD.model_copy(update={"then": "pause"})
-    case = guarded(readings).with_(spec=TESTED.model_copy(update={"guards": (guard,)}))
-    return case.status_with(**status)
-
-
-def test_a_guard_that_pauses_starts_over_once_a_person_resumes():
-    paused = pausing(windows(20, TWICE)).decided().status
-    assert paused.pause.by == "guard errors"
-    resumed = pausing(windows(20, TWICE)).with_(
-        status=paused, actions=(asked(Verb.RESUME, seconds_ago=0),)
-    )
-    status = resumed.decided().status
-    assert status.pause is None
-    after = pausing(windows(20, TWICE)).with_(status=status).decided().status
-    assert (after.pause, after.evidence) == (None, ())
-
-
-def test_a_pause_of_a_person_leaves_the_evidence_of_a_gate_alone():
-    paused = PauseStatus(by="ann", at=ago(30))
-    before = gated(windows(27, GOOD)).status_with(pause=paused).decided().status
-    resumed = before.model_copy(update={"pause": None, "resumed_at": NOW})
-    after = gated(windows(27, GOOD)).with_(status=resumed).decided().status
-    assert after.evidence == before.evidence
-    assert after.run.stage == "Promoting"
 
 
 @pytest.mark.parametrize("tests", [1, 2, 5, 32])
@@ -370,7 +213,7 @@ def test_all_tests_of_a_run_share_one_chance_of_a_mistake(tests):
 
 
 def test_more_tests_ask_for_more_evidence():
-    gates = tuple(GATE.model_copy(update={"compare": test_of(margin=2.0 + i)}) for i in range(9))
+    gates = tuple(GATE.model_copy(update={"compare": trial(margin=2.0 + i)}) for i in range(9))
     (phase,) = GATED.phases
     many = GATED.model_copy(
         update={"phases": (phase.model_copy(update={"gates": (GATE, *gates)}),)}

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 CORE = "tests/core/test_comparing.py::"
 ASKING = "tests/controller/test_asking.py::"
+KEPT = "tests/core/test_evidence_kept.py::"
 LOOKING = "tests/core/test_looking.py::"
 WEIGHING = "tests/core/test_weighing.py::"
 PROVIDER = "tests/adapters/prometheus/test_comparing.py::"
@@ -88,7 +89,7 @@ MUTANTS = (
         "core/proving.py",
         "(run.number, run.to_revision, scene.status.stable_revision) if run else ()",
         "()",
-        (WEIGHING + "test_evidence_of_another_run_or_another_pair_of_revisions_starts_over",),
+        (KEPT + "test_evidence_of_another_run_or_another_pair_of_revisions_starts_over",),
     ),
     Mutant(
         "a gate passes while nothing is shown",
@@ -112,7 +113,7 @@ MUTANTS = (
         "core/proving.py",
         "_understood(scene, trial, _known(scene, trial))",
         "None",
-        (WEIGHING + "test_a_restart_at_any_moment_changes_no_number_of_the_evidence",),
+        (KEPT + "test_a_restart_at_any_moment_changes_no_number_of_the_evidence",),
     ),
     Mutant(
         "a test asks over the metric's window, which overlaps with the next",
@@ -131,7 +132,7 @@ MUTANTS = (
         "core/proving.py",
         "return None if _judged(trial, known).verdict is Verdict.FAIL else known",
         "return known",
-        (WEIGHING + "test_a_guard_that_pauses_starts_over_once_a_person_resumes",),
+        (KEPT + "test_a_guard_that_pauses_starts_over_once_a_person_resumes",),
     ),
     Mutant(
         "a test that may look once looks again with every window",
