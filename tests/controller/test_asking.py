@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.controller.fakes import FakeMetrics, SetClock, arms, until
-from tidegate.api.checks import Compare, Guard, Metric
+from tidegate.api.checks import Compare, Gate, Guard, Metric
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
@@ -120,3 +120,16 @@ def test_a_comparison_asks_about_stable_too_unless_both_arms_are_one_revision():
     plain = question_of(GUARD, arms(), [ERRORS])
     assert plain is not None
     assert plain.stable is None
+
+
+def test_a_test_asks_for_counts_over_its_own_interval_whatever_the_window_of_the_metric():
+    test = Compare(to="stable", test="sequential", margin=1.2)
+    for bound in (
+        Guard(metric="errors", compare=test, interval_s=15.0),
+        Gate(metric="errors", compare=test, interval_s=15.0),
+    ):
+        asked = question_of(bound, arms(), [ERRORS])
+        assert asked is not None
+        assert (asked.metric.window_s, asked.samples) == (15.0, True)
+        assert asked.stable == arms().stable
+        assert asked.metric.model_copy(update={"window_s": ERRORS.window_s}) == ERRORS

@@ -7,6 +7,7 @@ from math import inf
 
 from tests.controller.fakes import KEY
 from tests.model.plant import Server, WorldCluster, loop_over
+from tests.properties.measured import read_errors
 from tests.properties.world import EPOCH
 from tidegate.controller.asking import Asked
 from tidegate.core.observation import Reading, TrafficReading
@@ -53,7 +54,7 @@ class Process:
             if one.question is None:
                 answer = world.read_traffic()
             else:
-                answer = world.read_errors(run.to_revision if run else "")
+                answer = read_errors(world, run.to_revision if run else "")
             self.on_the_way.append((self.now_s + ANSWER_S, one, answer))
 
     def _answer(self) -> bool:

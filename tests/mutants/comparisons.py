@@ -4,6 +4,9 @@ from tests.mutants.mutant import Mutant
 
 CORE = "tests/core/test_comparing.py::"
 ASKING = "tests/controller/test_asking.py::"
+KEPT = "tests/core/test_evidence_kept.py::"
+LOOKING = "tests/core/test_looking.py::"
+WEIGHING = "tests/core/test_weighing.py::"
 PROVIDER = "tests/adapters/prometheus/test_comparing.py::"
 ISSUE = "docs/reference/comparison.md"
 
@@ -63,5 +66,88 @@ MUTANTS = (
         "all(r.weight == ALL for r in weights)",
         "any(r.weight == ALL for r in weights)",
         (CORE + "test_while_stable_may_get_requests_it_is_compared_with",),
+    ),
+    Mutant(
+        "windows that overlap are counted, and with them the same errors twice",
+        ISSUE,
+        "core/testing.py",
+        "since if known is None else max(since, known.until)",
+        "since",
+        (WEIGHING + "test_no_second_is_counted_twice_however_often_it_is_asked",),
+    ),
+    Mutant(
+        "a window that mixes two weights is counted",
+        ISSUE,
+        "core/proving.py",
+        "(scene.weight_since, scene.measured_since, stable_since, resumed)",
+        "(scene.measured_since or scene.weight_since, stable_since, resumed)",
+        (WEIGHING + "test_a_window_that_spans_a_change_of_the_weight_does_not_count",),
+    ),
+    Mutant(
+        "the evidence of one revision stands for the next",
+        ISSUE,
+        "core/proving.py",
+        "(run.number, run.to_revision, scene.status.stable_revision) if run else ()",
+        "()",
+        (KEPT + "test_evidence_of_another_run_or_another_pair_of_revisions_starts_over",),
+    ),
+    Mutant(
+        "a gate passes while nothing is shown",
+        ISSUE,
+        "core/weighing.py",
+        "Verdict.PASS if said.shown else Verdict.UNDECIDED",
+        "Verdict.PASS",
+        (WEIGHING + "test_a_gate_passes_once_not_worse_is_shown_and_not_before",),
+    ),
+    Mutant(
+        "every test takes the whole chance of a mistake for itself",
+        ISSUE,
+        "core/testing.py",
+        "CONFIDENCE_DEFAULT), self.tests)",
+        "CONFIDENCE_DEFAULT), 1)",
+        (WEIGHING + "test_all_tests_of_a_run_share_one_chance_of_a_mistake",),
+    ),
+    Mutant(
+        "the evidence stays in the process, and a restart begins anew",
+        ISSUE,
+        "core/proving.py",
+        "_understood(scene, trial, _known(scene, trial))",
+        "None",
+        (KEPT + "test_a_restart_at_any_moment_changes_no_number_of_the_evidence",),
+    ),
+    Mutant(
+        "a test asks over the metric's window, which overlaps with the next",
+        ISSUE,
+        "controller/asking.py",
+        '"window_s": bound.interval_s',
+        '"window_s": metric.window_s',
+        (
+            ASKING
+            + "test_a_test_asks_for_counts_over_its_own_interval_whatever_the_window_of_the_metric",
+        ),
+    ),
+    Mutant(
+        "a guard that a person has understood pauses again at once",
+        ISSUE,
+        "core/proving.py",
+        "return None if _judged(trial, known).verdict is Verdict.FAIL else known",
+        "return known",
+        (KEPT + "test_a_guard_that_pauses_starts_over_once_a_person_resumes",),
+    ),
+    Mutant(
+        "a test that may look once looks again with every window",
+        ISSUE,
+        "core/looking.py",
+        "    if known is not None and known.look is not None:\n        return known\n",
+        "",
+        (LOOKING + "test_there_is_no_second_look_however_good_it_gets",),
+    ),
+    Mutant(
+        "a test that may look once looks before its hold is over",
+        ISSUE,
+        "core/proving.py",
+        "scene.now if over else None",
+        "scene.now",
+        (LOOKING + "test_nothing_is_looked_at_before_the_hold_is_over",),
     ),
 )

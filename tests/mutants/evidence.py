@@ -129,9 +129,9 @@ MUTANTS = (
     Mutant(
         "a stale breach sends a release back",
         "argo-rollouts #3316",
-        "core/breaches.py",
-        "        if scene.now - readings[-1].at <= timedelta(seconds=stale_after_s(guard)):\n",
-        "        if readings:\n",
+        "core/proving.py",
+        " or scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):\n",
+        ":\n",
         (VERDICTS + "test_a_stale_breach_sends_nothing_back",),
     ),
     Mutant(
@@ -286,8 +286,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "    if scene.status.pause is not None or scene.undo:\n        return None\n",
-        "",
+        "    if scene.status.pause is not None or scene.undo or scene.observing:\n",
+        "    if scene.undo or scene.observing:\n",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )

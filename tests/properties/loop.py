@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
 
+from tests.properties.measured import read_errors
 from tests.properties.watch import Watch
 from tests.properties.world import EPOCH, WRITE_S, World, moment
+from tidegate.api.checks import Bound
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
 from tidegate.core.decide import decide
@@ -21,6 +23,7 @@ from tidegate.core.decision import (
     ReleaseRollout,
 )
 from tidegate.core.observation import Reading, TrafficReading
+from tidegate.core.scene import Scene
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
 
@@ -199,6 +202,7 @@ class Operator:
     def _ask(self, asks: tuple[Ask, ...]) -> None:
         asked = {item[2].check_id for item in self.memory.on_the_way}
         run = self.memory.working.run
+        bounds = self._bounds() if any(ask.check_id for ask in asks) else {}
         for ask in asks:
             if ask.check_id in asked:
                 continue
@@ -206,12 +210,19 @@ class Operator:
             if ask.check_id is None:
                 answer = self.world.read_traffic()
             elif run is not None:
-                answer = self.world.read_errors(run.to_revision)
+                stable = self.memory.working.stable_revision
+                bound = bounds.get(ask.check_id)
+                answer = read_errors(self.world, run.to_revision, bound=bound, stable=stable)
             else:
                 continue
             self._asked += 1
             due = self.world.now_s + self.world.setting.ask_s
             self.memory.on_the_way.append((due, self._asked, ask, answer))
+
+    def _bounds(self) -> dict[str, Bound]:
+        observed = self.world.observe({}, None)
+        scene = Scene(self.rollout, self.memory.working, observed, moment(self.world.now_s))
+        return {check.id: check.bound for check in scene.probes()}
 
     def _deliver(self) -> None:
         memory = self.memory

@@ -17,6 +17,8 @@ from tests.properties.scenario import (
 from tests.properties.workload import adopting_spec
 from tests.properties.world import EPOCH
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.checks import Compare, Guard
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import Bake, FastTrack, Rollout
 from tidegate.api.status import (
     CheckStatus,
@@ -29,10 +31,8 @@ from tidegate.api.status import (
     RunStatus,
     Stage,
     TrafficStatus,
-    WorkloadDrift,
-    WorkloadStage,
-    WorkloadStatus,
 )
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage, WorkloadStatus
 from tidegate.core.decide import decide
 from tidegate.core.decision import MakeRoute, SetWeight
 from tidegate.core.observation import (
@@ -92,6 +92,17 @@ checks = model(
     measured_at=MAYBE_TIMES,
     passing_since=MAYBE_TIMES,
 )
+evidences = model(
+    CheckEvidence,
+    id=CHECKS,
+    about=st.just("x"),
+    until=TIMES,
+    canary_errors=st.floats(-1e18, 1e18),
+    totals=st.lists(st.floats(-1e18, 1e18), max_size=4).map(tuple),
+    log_ratios=st.lists(st.floats(-1e18, 1e18), max_size=8).map(tuple),
+    dispersion=st.lists(st.floats(-1e18, 1e18), max_size=11).map(tuple),
+    differences=st.lists(st.floats(-1e18, 1e18), max_size=3).map(tuple),
+)
 traffics = model(
     TrafficStatus,
     weight=WEIGHTS,
@@ -123,6 +134,7 @@ statuses = model(
     reverted_revision=MAYBE,
     proven_revisions=st.lists(NAMES, max_size=3, unique=True).map(tuple),
     checks=st.lists(checks, max_size=3).map(tuple),
+    evidence=st.lists(evidences, max_size=2).map(tuple),
     traffic=st.none() | traffics,
     pause=st.none() | model(PauseStatus, by=st.just("ann"), at=TIMES),
     waiting_since=MAYBE_TIMES,
@@ -186,6 +198,13 @@ traffic_readings = st.builds(
     by_subset=counts,
     error=st.sampled_from(["", "", "down"]),
 )
+arms = st.builds(
+    Reading,
+    at=TIMES,
+    answer=st.sampled_from(Answer),
+    value=st.none() | VALUES,
+    samples=st.none() | VALUES,
+)
 readings = st.builds(
     Reading,
     at=TIMES,
@@ -193,6 +212,7 @@ readings = st.builds(
     value=st.none() | VALUES,
     samples=st.none() | VALUES,
     detail=st.text(max_size=600),
+    stable=st.none() | arms,
 )
 actions = st.builds(
     Action,
@@ -230,14 +250,28 @@ worlds = st.builds(
         [(), (), (RULE,), (ROUTE,), (RULE, ROUTE), (replace(ROUTE, missing=False),)]
     ),
 )
+compares = model(
+    Compare,
+    to=st.just("stable"),
+    test=st.sampled_from(["sequential", "sequential", "welch", "mann-whitney"]),
+    margin=st.none() | st.sampled_from([1e-9, 1.0, 1.2, 1e6]),
+    confidence=st.none() | st.sampled_from([1e-9, 0.95, 1 - 1e-12]),
+)
 specs = st.builds(
-    lambda replicas, phases, paused, then, **more: rollout_spec(
-        replicas=replicas, phases=phases, guards=(guard(then=then),), virtual_services=TWO
+    lambda replicas, phases, paused, guards, **more: rollout_spec(
+        replicas=replicas, phases=phases, guards=guards, virtual_services=TWO
     ).model_copy(update={"paused": paused, **more}),
     replicas=st.integers(0, 5),
     phases=phase_lists(),
     paused=st.booleans(),
-    then=st.sampled_from(["revert", "pause", "hold"]),
+    guards=st.builds(
+        lambda then, compare: (
+            guard(then=then),
+            Guard(metric="errors", interval_s=2.0, then=then, compare=compare),
+        ),
+        then=st.sampled_from(["revert", "pause", "hold"]),
+        compare=compares,
+    ),
     bake=st.none() | model(Bake, duration_s=st.sampled_from([1.0, 60.0])),
     fast_track=st.none() | model(FastTrack, revisions=st.integers(0, 2)),
 )

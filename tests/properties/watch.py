@@ -66,6 +66,7 @@ class Watch:
         self._nobody_else_is_blamed(status)
         self._intent_alone(before, decision)
         self._matched_in_its_phase(world, rollout, before, decision)
+        self._no_request_counts_twice(world, status)
         self._only_passes_promote(rollout, before, status)
         if status.stable_revision is not None:
             self.tried.add(status.stable_revision)
@@ -79,6 +80,17 @@ class Watch:
         """A crash between the route write of a revert and its record looks like somebody else."""
         drifts = status.traffic.drifts if status.traffic else ()
         assert self.foreign or len(drifts) <= self.crashes, "a weight of our own counts as drift"
+
+    def _no_request_counts_twice(self, world: World, status: RolloutStatus) -> None:
+        """The evidence of a run rests on requests that its revisions really had, each once."""
+        run = status.run
+        if run is None:
+            return
+        names = (run.to_revision, run.from_revision or "")
+        served = [world.served.get(name, 0.0) for name in names]
+        for entry in status.evidence:
+            for counted, had in zip(entry.totals, served, strict=False):
+                assert counted <= had * (1 + 1e-9), f"{entry.id} counts {counted} of {had} requests"
 
     def _intent_alone(self, before: RolloutStatus, decision: Decision) -> None:
         """A change of intent comes without a write, except that a revert's write leads."""
@@ -136,10 +148,13 @@ class Watch:
         for i, guard in enumerate(rollout.spec.guards):
             if guard.metric not in own:
                 self._passed(f"guard/{i}", guard, now, dark=dark)
+                self._shown(rollout, after, f"guard/{i}", guard, dark=dark)
         for i, guard in enumerate(phase.guards):
             self._passed(f"guard/{place}/{i}", guard, now, dark=dark)
+            self._shown(rollout, after, f"guard/{place}/{i}", guard, dark=dark)
         for i, gate in enumerate(phase.gates):
             self._passed(f"gate/{place}/{i}", gate, now, dark=False)
+            self._shown(rollout, after, f"gate/{place}/{i}", gate, dark=False)
             assert self.last_answers[f"gate/{place}/{i}"].at >= left.entered_at
 
     def _passed(self, check_id: str, bound: Bound, now: datetime, *, dark: bool) -> None:
@@ -147,8 +162,24 @@ class Watch:
         if dark and (last is None or last.answer is not Answer.OK):
             return
         assert last is not None, f"{check_id} was never read"
-        assert judge(bound, last) is Verdict.PASS, f"{check_id} did not pass: {last}"
         assert now - last.at <= timedelta(seconds=stale_after_s(bound))
+        if bound.compare is None or bound.compare.test is None:
+            assert judge(bound, last) is Verdict.PASS, f"{check_id} did not pass: {last}"
+
+    def _shown(
+        self, rollout: Rollout, status: RolloutStatus, check_id: str, bound: Bound, *, dark: bool
+    ) -> None:
+        """A gate's evidence is as strong as its part of alpha asks, a guard's is not."""
+        if bound.compare is None or bound.compare.test is None or dark:
+            return
+        phases = rollout.spec.phases
+        checks = [*rollout.spec.guards, *(check for p in phases for check in (*p.guards, *p.gates))]
+        tests = sum(1 for check in checks if check.compare and check.compare.test)
+        alpha = (1 - (bound.compare.confidence or 0.95)) / tests
+        (entry,) = (one for one in status.evidence if one.id == check_id)
+        least_p = entry.look.p_not_worse if entry.look else entry.totals[3]
+        strong = least_p <= alpha
+        assert strong is check_id.startswith("gate"), f"{check_id} passed with p {least_p}"
 
     # ------------------------------------------------------------ writes
 

@@ -30,7 +30,6 @@ from tidegate.core.decision import (
     SwitchService,
 )
 from tidegate.core.observation import (
-    Answer,
     Observed,
     Problem,
     Reading,
@@ -45,8 +44,6 @@ from tidegate.core.shares import canary_part, shares_for
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 WRITE_S = 0.02  # that one write to the API server takes
 REMEMBERED_S = 130.0
-METRIC_WINDOW_S = 10.0
-GOOD_ERRORS, BAD_ERRORS = 0.001, 0.3
 
 Depth = Literal["revision", "subset", "none"]
 Span = tuple[float, float]
@@ -89,6 +86,8 @@ class Setting:
     startup_s: float = 3.0
     endpoints_s: float = 0.9  # how late the last proxy knows a pod that became ready
     bad: frozenset[str] = frozenset()
+    errors: tuple[tuple[str | None, float], ...] = ()
+    """Share of failed requests by revision, where it is neither a usual nor a bad one's."""
     never_ready: frozenset[str] = frozenset()
     provider_down: tuple[Span, ...] = ()
     no_data: tuple[Span, ...] = ()
@@ -237,18 +236,6 @@ class World:
             by_revision=by_revision if setting.depth == "revision" else None,
             by_subset=by_subset if setting.depth != "none" else None,
         )
-
-    def read_errors(self, revision: str) -> Reading:
-        """The error rate of one revision."""
-        at = moment(self.now_s)
-        if within(self.now_s, self.setting.provider_down):
-            return Reading(at, Answer.ERROR, detail="provider is down")
-        counts = self.counted(METRIC_WINDOW_S)
-        count = sum(n for (_, seen), n in counts.items() if seen == revision)
-        if count < 1 or within(self.now_s, self.setting.no_data):
-            return Reading(at, Answer.NODATA)
-        value = BAD_ERRORS if revision in self.setting.bad else GOOD_ERRORS
-        return Reading(at, Answer.OK, value=value, samples=count)
 
     def observe(
         self, readings: Mapping[str, tuple[Reading, ...]], traffic: TrafficReading | None

@@ -8,6 +8,7 @@ from tidegate.api.checks import Bound, Metric
 from tidegate.api.limits import MAX_WEIGHT_PERCENT
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
+from tidegate.api.testing_checks import test_problems, too_many_tests
 from tidegate.api.walk import walk
 
 _REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
@@ -15,11 +16,13 @@ _REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
 
 def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     """Gates that wait for a stable without traffic, and queries that mean both revisions alike."""
+    yield from too_many_tests(spec)
     metrics = {metric.name: metric for metric in spec.metrics}
     for place in walk(spec, "spec"):
         if not isinstance(place.value, Bound) or place.value.compare is None:
             continue
         metric = metrics.get(place.value.metric)
+        yield from test_problems(place.path, place.value, metric)
         if metric is not None and not _tells_revisions_apart(metric):
             yield FieldProblem(
                 f"{place.path}.compare",

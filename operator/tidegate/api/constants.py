@@ -43,5 +43,8 @@ DESTINATION_TEMPLATES: Final = frozenset(
 )
 """The templates that tell destinations apart, not revisions."""
 
+SHARE_TEMPLATES: Final = frozenset({"envoy-error-rate", "istio-error-rate"})
+"""The templates whose value is a share of the requests, so that value x samples are events."""
+
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""

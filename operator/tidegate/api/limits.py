@@ -41,6 +41,9 @@ MAX_SELECTOR_LABELS: Final = 16
 MAX_SELECTOR_EXPRESSIONS: Final = 16
 MAX_SELECTOR_VALUES: Final = 16
 MAX_CHECKS: Final = 64
+MAX_TESTS: Final = 32
+"""Statistical tests of one Rollout: each more makes all others ask for more evidence."""
+MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_OVERLOOKED: Final = 64
 MAX_DRAINING: Final = 16
@@ -76,6 +79,13 @@ MAX_VALUE: Final = 1e15
 """Bounds of metrics, in the metric's unit, lie between minus this and this."""
 MAX_PERCENT_CHANGE: Final = 100_000.0
 MAX_MARGIN: Final = 1_000_000.0
+MIN_TEST_MARGIN: Final = 1.0
+MAX_TEST_MARGIN: Final = 100.0
+MIN_CONFIDENCE: Final = 0.75
+MAX_CONFIDENCE: Final = 0.9999
+"""Between these the tests are proven; more would want evidence that no release brings."""
+MAX_EVIDENCE: Final = 1e18
+"""Sums of a test, in requests or as logarithms, lie between minus this and this."""
 MAX_SAMPLES: Final = 1_000_000_000
 MAX_COUNT: Final = 2**31 - 1
 """The largest int32, for counters such as the number of a run."""

@@ -23,16 +23,7 @@ def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
     """What a comparison cannot do yet, wherever there may be one."""
     parts = {
         "to": (_not_stable, "only stable can be compared with yet; others are not built yet"),
-        "test": (
-            _is_set,
-            "statistical tests are not built yet; leave test out and set maxIncrease or the like",
-        ),
         "variant": (_is_set, "variants are not built yet; leave variant out"),
-        "margin": (_is_set, "margin belongs to a test, which is not built yet; leave it out"),
-        "confidence": (
-            _is_set,
-            "confidence belongs to a test, which is not built yet; leave it out",
-        ),
     }
     places = ("spec.guards[]", "spec.phases[].gates[]", "spec.phases[].guards[]")
     return {f"{place}.compare.{field}": part for place in places for field, part in parts.items()}

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from tidegate.api.checks import Bound, Metric
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
+from tidegate.core.testing import tested
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Metrics, Question
 
@@ -120,9 +121,13 @@ def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question
     subject = arms.measured or arms.canary
     # A revision beside itself is never worse: there has to be another one to compare with.
     other = arms.stable if arms.stable.revision != subject.revision else None
+    counts = tested(bound)
+    if counts:
+        # Windows that overlap would count an error twice, so one is as long as the interval.
+        metric = metric.model_copy(update={"window_s": bound.interval_s})
     return Question(
         metric,
         subject,
-        samples=bound.min_samples is not None,
+        samples=counts or bound.min_samples is not None,
         stable=other if bound.compare is not None else None,
     )

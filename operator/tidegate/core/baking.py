@@ -14,10 +14,10 @@ from tidegate.core import reasons, resting
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.measuring import obstacle_to_raise
+from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import canary_pointed, canary_size_up
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.verdicts import latest_verdict
 
 
 def begun(scene: Scene, promoted: Step, run: RunStatus) -> Step:
@@ -92,7 +92,7 @@ def _obstacle(scene: Scene) -> str:
     if scene.paused:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
     for check, guard in scene.guards() if scene.full and not scene.observing else ():
-        verdict = latest_verdict(guard, scene.readings(check), scene.now)
+        verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS:
             return f"guard {guard.metric} is {verdict.value}"
     return ""

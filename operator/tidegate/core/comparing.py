@@ -79,7 +79,7 @@ def judge_against(bound: Bound, value: float, stable: Reading | None) -> Verdict
 
     A limit that is broken fails, also beside one that cannot be judged.
     """
-    if stable is not None and stable.answer in (Answer.ERROR, Answer.REFUSED):
+    if stable is not None and _failed(stable):
         return Verdict.ERROR
     other = _value(stable)
     if stable is None or other is None:
@@ -91,6 +91,22 @@ def judge_against(bound: Bound, value: float, stable: Reading | None) -> Verdict
     if False in kept:
         return Verdict.FAIL
     return Verdict.PASS if kept and None not in kept else Verdict.UNDECIDED
+
+
+def stable_failed(reading: Reading) -> bool:
+    """Whether the question about stable was answered with an error."""
+    return reading.stable is not None and _failed(reading.stable)
+
+
+def _failed(reading: Reading) -> bool:
+    return reading.answer in (Answer.ERROR, Answer.REFUSED)
+
+
+def test_text(compare: Compare) -> str:
+    """What a test asks for as people read it, e.g. `<= 1.2 x stable (sequential)`; "" without."""
+    if compare.test is None:
+        return ""
+    return f"<= {compare.margin or 1.0:g} x stable ({compare.test})"
 
 
 def against(bound: Bound, reading: Reading) -> str:

@@ -15,9 +15,10 @@ from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
 from tidegate.core.observation import RevisionView, RoutesView
+from tidegate.core.proving import gathered, status_of
 from tidegate.core.scene import Check, Scene, changed
 from tidegate.core.shares import read_as
-from tidegate.core.verdicts import bound_text, check_status
+from tidegate.core.verdicts import bound_text
 
 
 def understood(scene: Scene) -> Scene:
@@ -34,6 +35,8 @@ def understood(scene: Scene) -> Scene:
 
 def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
+    weighed = changed(scene.status, evidence=gathered(scene))
+    scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
         scene.status,
         traffic=counted(scene, _traffic(_known(scene), scene.routes, scene.now)),
@@ -102,13 +105,7 @@ def _checks(scene: Scene) -> tuple[CheckStatus, ...]:
         return scene.status.checks  # the evidence of the last run stays readable
     known = {check.id: check for check in scene.status.checks}
     return tuple(
-        check_status(
-            check.id,
-            check.bound,
-            scene.readings(check),
-            _still_about(scene, check, known.get(check.id)),
-            scene.now,
-        )
+        status_of(scene, check, _still_about(scene, check, known.get(check.id)))
         for check in scene.checks()
     )
 

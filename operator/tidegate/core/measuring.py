@@ -8,9 +8,10 @@ from tidegate.api.status import Verdict
 from tidegate.core import adopting
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
+from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
-from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes, latest_verdict
+from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes
 
 FIRST_LOOK_S = 1.0
 """How long after a change of the routes every check is looked at, whatever its interval."""
@@ -96,7 +97,7 @@ def obstacle_to_raise(scene: Scene) -> str:
         answers = scene.observed.readings.get(check.id, ())
         if not answers or not fresh(guard, answers[-1].at, scene.now):
             return f"guard {guard.metric} was not read yet"
-        verdict = latest_verdict(guard, readings, scene.now)
+        verdict = verdict_of(scene, check)
         if verdict is Verdict.ERROR:
             return f"guard {guard.metric} cannot be measured: {readings[-1].detail}"
         if verdict is Verdict.FAIL:
@@ -113,7 +114,7 @@ def obstacle_to_pass(scene: Scene) -> str:
     known = {check.id: check for check in scene.status.checks}
     dark = scene.phase.weight == 0 and not scene.phase.match
     for check, guard in scene.guards():
-        verdict = latest_verdict(guard, scene.readings(check), scene.now)
+        verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):
             return f"guard {guard.metric} is {verdict.value}"
     for check, gate in scene.gates(scene.phase):

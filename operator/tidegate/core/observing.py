@@ -67,7 +67,7 @@ def summed_up(scene: Scene, message: str) -> str:
 
 def _would(scene: Scene) -> Iterator[tuple[str, str, str]]:
     for check, guard, readings in breaches(scene):
-        yield check.id, guard.then, breach_text(guard, readings[-1])
+        yield check.id, guard.then, breach_text(scene, check, guard, readings[-1])
     blind, since = scene.spec.blind, scene.status.blind_since
     if since is not None and scene.now - since >= timedelta(seconds=blind.after_s):
         yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s"

@@ -15,6 +15,7 @@ from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import FIRST_LOOK_S
+from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import (
     canary_alive,
@@ -24,7 +25,6 @@ from tidegate.core.running import (
     weight_to,
 )
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.verdicts import latest_verdict
 from tidegate.core.waiting import let_go, telemetry_trouble
 
 ALL = 100
@@ -50,7 +50,7 @@ def _guarded(scene: Scene) -> Step | None:
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     for check, guard in scene.guards() if scene.full else ():
         readings = scene.readings(check)
-        verdict = latest_verdict(guard, readings, scene.now)
+        verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS and readings[-1].at < seen_since:
             verdict = Verdict.NODATA  # measured before it had all the traffic
         if verdict is not Verdict.PASS:

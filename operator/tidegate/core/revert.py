@@ -194,9 +194,10 @@ def on_trouble(scene: Scene) -> Step | None:
 
 
 def _on_breach(scene: Scene) -> Step | None:
-    for _, guard, readings in breaches(scene):
+    for check, guard, readings in breaches(scene):
         if guard.then == "revert":
-            return send_back(scene, reasons.GUARD_BREACHED, breach_text(guard, readings[-1]))
+            message = breach_text(scene, check, guard, readings[-1])
+            return send_back(scene, reasons.GUARD_BREACHED, message)
     return None
 
 

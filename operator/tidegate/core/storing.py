@@ -70,7 +70,7 @@ def _verdicts(status: RolloutStatus) -> dict[str, Verdict]:
 
 def _without_numbers(status: RolloutStatus) -> RolloutStatus:
     checks = tuple(_without_value(check) for check in status.checks)
-    return status.model_copy(update={"checks": checks})
+    return status.model_copy(update={"checks": checks, "evidence": ()})
 
 
 def _without_value(check: CheckStatus) -> CheckStatus:

@@ -15,7 +15,7 @@ from typing import Literal
 
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.status import CheckStatus, Verdict
-from tidegate.core.comparing import judge_against, limits, sentence
+from tidegate.core.comparing import judge_against, limits, sentence, test_text
 from tidegate.core.observation import Answer, Reading
 
 STALE_INTERVALS = 3
@@ -29,7 +29,9 @@ READINGS_MAX = 128
 def bound_text(bound: Bound) -> str:
     """The bound as people read it, e.g. `<= 0.01`, `0.95 .. 1` or `<= stable + 10 %`."""
     compared = limits(bound.compare) if bound.compare else ()
-    return ", ".join(filter(None, (_numbers_text(bound), *(limit.text for limit in compared))))
+    tested = test_text(bound.compare) if bound.compare else ""
+    parts = (_numbers_text(bound), *(limit.text for limit in compared), tested)
+    return ", ".join(filter(None, parts))
 
 
 def _numbers_text(bound: Bound) -> str:
@@ -119,7 +121,7 @@ def check_status(
     """What the status shows of one check; keeps the previous value until a new one is read."""
     kind: Literal["guard", "gate"] = "gate" if isinstance(bound, Gate) else "guard"
     if not readings:
-        return _without_readings(check_id, kind, bound, previous, now)
+        return without_readings(check_id, kind, bound, previous, now)
     last = readings[-1]
     return CheckStatus(
         id=check_id,
@@ -135,7 +137,7 @@ def check_status(
     )
 
 
-def _without_readings(
+def without_readings(
     check_id: str,
     kind: Literal["guard", "gate"],
     bound: Bound,

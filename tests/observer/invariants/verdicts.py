@@ -14,6 +14,8 @@ from tests.observer.world import World
 
 CLOCKS = timedelta(milliseconds=50)
 HISTORY_MAX = 64
+CONFIDENCE = 0.95
+"""Of a test that says nothing else."""
 NEAR = 1e-9
 """Relative difference between a value and the bound that it is compared with, for rounding."""
 
@@ -88,7 +90,11 @@ def _all_passed(change: Change) -> Iterator[str]:
 
 
 def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
-    """I9: a stored `pass` has a finite value that keeps its bound, and the time of measurement."""
+    """I9: a stored `pass` has a finite value that keeps its bound, and the time of measurement.
+
+    A gate that a test judges has evidence as strong as its part of alpha asks, a guard has weaker;
+    a test that may look once has looked.
+    """
     if change.kind != "Rollout" or not change.by_operator or change.after is None:
         return
     for check in part(change.after, "status", "checks") or ():
@@ -101,6 +107,37 @@ def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
             yield f"{name} is stored as pass, but {value} is not {bound}"
         if not check.get("measuredAt"):
             yield f"{name} is stored as pass and was never measured"
+        if bound.endswith((" stable (sequential)", " stable (welch)", " stable (mann-whitney)")):
+            yield from _shown(change.after, check)
+
+
+def _shown(rollout: Body, check: Body) -> Iterator[str]:
+    """What the stored evidence says against a pass; an edited spec is not held against it."""
+    if part(rollout, "metadata", "generation") != part(rollout, "status", "observedGeneration"):
+        return
+    name, tests = str(check.get("id")), _tests(rollout)
+    known = {one.get("id"): one for one in part(rollout, "status", "evidence") or ()}
+    if name not in known or name not in tests:
+        yield f"{name} is stored as pass without evidence"
+        return
+    alpha = (1.0 - tests[name].get("confidence", CONFIDENCE)) / len(tests)
+    once = tests[name]["test"] != "sequential"
+    look = known[name].get("look") or {}
+    least_p = look.get("pNotWorse", 1.0) if once else known[name]["totals"][-1]
+    if (least_p <= alpha) is not (check.get("kind") == "gate"):
+        yield f"{name} is stored as pass with p {least_p:g} and its part of alpha {alpha:g}"
+
+
+def _tests(rollout: Body) -> dict[str, Body]:
+    """The comparisons with a test, by the id of their check."""
+    spec = part(rollout, "spec") or {}
+    bounds = {f"guard/{i}": guard for i, guard in enumerate(spec.get("guards") or ())}
+    for place, phase in enumerate(spec.get("phases") or ()):
+        for kind in ("guard", "gate"):
+            own = phase.get(f"{kind}s") or ()
+            bounds |= {f"{kind}/{place}/{i}": bound for i, bound in enumerate(own)}
+    compares = {name: bound.get("compare") or {} for name, bound in bounds.items()}
+    return {name: compare for name, compare in compares.items() if compare.get("test")}
 
 
 def keeps(value: float, bound: str) -> bool:

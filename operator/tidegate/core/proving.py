@@ -1,0 +1,238 @@
+"""The verdict of a check as a run sees it: of its last reading, or of the evidence it gathered.
+
+Evidence belongs to one run, its two revisions, the metric and the test: it goes on through phases
+and restarts, and starts over when any of these changes. What a guard has shown starts over, too,
+once a person resumes: who resumes has understood it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final, Literal
+
+from tidegate.api.checks import Bound, Gate, Guard
+from tidegate.api.evidence import CheckEvidence
+from tidegate.api.rollout import RolloutSpec
+from tidegate.api.status import CheckStatus, Verdict
+from tidegate.core import looking, weighing
+from tidegate.core.comparing import stable_failed
+from tidegate.core.observation import Answer, Reading
+from tidegate.core.scene import Check, Scene
+from tidegate.core.testing import Judged, Trial, tested
+from tidegate.core.verdicts import (
+    bound_text,
+    check_status,
+    fresh,
+    guard_breached,
+    latest_verdict,
+    stale_after_s,
+    without_readings,
+)
+
+ONCE: Final = ("welch", "mann-whitney")
+"""Tests that may look only once."""
+ABOUT_CHARS: Final = 16
+"""Hexadecimal digits of the digest: enough to tell one Rollout's tests apart."""
+
+
+def tests_of(spec: RolloutSpec) -> Iterator[Check]:
+    """Every check that a test judges, in written order, with its id."""
+    for check in _all_checks(spec):
+        if tested(check.bound):
+            yield check
+
+
+def _all_checks(spec: RolloutSpec) -> Iterator[Check]:
+    for i, guard in enumerate(spec.guards):
+        yield Check(f"guard/{i}", guard)
+    for place, phase in enumerate(spec.phases):
+        for i, guard in enumerate(phase.guards):
+            yield Check(f"guard/{place}/{i}", guard)
+        for i, gate in enumerate(phase.gates):
+            yield Check(f"gate/{place}/{i}", gate)
+
+
+def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
+    """The evidence of this run's tests, with what was read since; of the last run when none is on.
+
+    What is not watched now keeps what it has: a guard that a phase replaces goes on after it.
+    """
+    if scene.run is None:
+        return scene.status.evidence
+    watched = {check.id for check in scene.checks()}
+    entries = []
+    for check in tests_of(scene.spec):
+        trial = _trial(scene, check)
+        entry = _understood(scene, trial, _known(scene, trial))
+        if check.id in watched:
+            entry = _added(scene, trial, scene.readings(check), entry)
+        if entry is not None:
+            entries.append(entry)
+    return tuple(entries)
+
+
+def _trial(scene: Scene, check: Check) -> Trial:
+    compare, tests = check.bound.compare, sum(1 for _ in tests_of(scene.spec))
+    assert compare is not None, "asked only of what a test judges"
+    return Trial(check.id, _about(scene, check.bound, tests), check.bound, compare, tests)
+
+
+def _about(scene: Scene, bound: Bound, tests: int) -> str:
+    """What evidence is about, as a digest: any change of it makes another test."""
+    run, phase = scene.run, scene.status.phase
+    once = bound.compare is not None and bound.compare.test in ONCE
+    metric = next((one for one in scene.spec.metrics if one.name == bound.metric), None)
+    parts = (
+        (run.number, run.to_revision, scene.status.stable_revision) if run else (),
+        phase.started_at if phase is not None and once else None,
+        metric.model_dump_json() if metric else "",
+        type(bound).__name__,
+        bound.interval_s,
+        bound.min_samples,
+        bound.compare.model_dump_json() if bound.compare else "",
+        tests,
+    )
+    return sha256(repr(parts).encode()).hexdigest()[:ABOUT_CHARS]
+
+
+def _known(scene: Scene, trial: Trial) -> CheckEvidence | None:
+    """What the status keeps of the same run and the same test."""
+    entry = next((one for one in scene.status.evidence if one.id == trial.id), None)
+    return entry if entry is not None and entry.about == trial.about else None
+
+
+def _understood(scene: Scene, trial: Trial, known: CheckEvidence | None) -> CheckEvidence | None:
+    resumed = scene.status.resumed_at
+    if known is None or resumed is None or trial.gate or known.until > resumed:
+        return known
+    return None if _judged(trial, known).verdict is Verdict.FAIL else known
+
+
+def _added(
+    scene: Scene, trial: Trial, readings: tuple[Reading, ...], known: CheckEvidence | None
+) -> CheckEvidence | None:
+    since = _since(scene)
+    if trial.compare.test not in ONCE:
+        return weighing.added(trial, readings, known, since)
+    phase, started = scene.phase, scene.status.phase.started_at if scene.status.phase else None
+    if phase is None or started is None:
+        return None  # its hold has not begun
+    over = scene.now >= started + timedelta(seconds=phase.hold_s)
+    look_at = scene.now if over else None
+    return looking.added(trial, readings, known, max(since, started), look_at=look_at)
+
+
+def _since(scene: Scene) -> datetime:
+    """From when windows count: none may mix two weights or two stables, nor span a resume."""
+    traffic, resumed = scene.status.traffic, scene.status.resumed_at
+    stable_since = traffic.stable_since if traffic else None
+    times = (scene.weight_since, scene.measured_since, stable_since, resumed)
+    return max(time for time in times if time is not None)
+
+
+def _judged(trial: Trial, known: CheckEvidence) -> Judged:
+    if trial.compare.test in ONCE:
+        return looking.judged(trial, known)
+    return weighing.judged(trial, known)
+
+
+def verdict(scene: Scene, check: Check) -> Verdict:
+    """What a check says now: NODATA before it was read by this process, or when that is stale."""
+    readings = scene.readings(check)
+    if not tested(check.bound):
+        return latest_verdict(check.bound, readings, scene.now)
+    if not readings:
+        return Verdict.NODATA
+    return _said(scene, _trial(scene, check), readings[-1]).verdict
+
+
+def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
+    """The verdict after that reading, and the evidence in words; NODATA when it is stale."""
+    known = _known(scene, trial)
+    judged = _judged(trial, known) if known is not None else Judged(Verdict.UNDECIDED, "")
+    if not fresh(trial.bound, last.at, scene.now):
+        return Judged(Verdict.NODATA, judged.text)
+    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or _odd(trial, last):
+        return Judged(Verdict.ERROR, judged.text)
+    if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
+        waits = Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
+        return Judged(waits, judged.text)
+    return judged
+
+
+def _odd(trial: Trial, last: Reading) -> str:
+    return "" if trial.compare.test in ONCE else weighing.no_share(last)
+
+
+def _both_measured(last: Reading) -> bool:
+    arms = (last, last.stable)
+    return all(one is not None and one.answer is Answer.OK for one in arms)
+
+
+def breached(scene: Scene, check: Check, guard: Guard, readings: tuple[Reading, ...]) -> bool:
+    """Whether a guard trips now, by readings that are still fresh or by its evidence."""
+    if not readings or scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
+        return False
+    if not tested(guard):
+        return guard_breached(guard, readings)
+    trial = _trial(scene, check)
+    known = _known(scene, trial)
+    if known is None or not fresh(guard, known.until, scene.now):
+        return False
+    return _judged(trial, known).verdict is Verdict.FAIL
+
+
+def evidence_text(scene: Scene, check: Check) -> str:
+    """The evidence of a test in words; "" before there is any."""
+    trial = _trial(scene, check)
+    known = _known(scene, trial)
+    return _judged(trial, known).text if known is not None else ""
+
+
+def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> CheckStatus:
+    """What the status shows of a check; the scene's status has the evidence already."""
+    readings = scene.readings(check)
+    if not tested(check.bound):
+        return check_status(check.id, check.bound, readings, previous, scene.now)
+    kind: Literal["guard", "gate"] = "gate" if isinstance(check.bound, Gate) else "guard"
+    if not readings:
+        return without_readings(check.id, kind, check.bound, previous, scene.now)
+    last, trial = readings[-1], _trial(scene, check)
+    said = _said(scene, trial, last)
+    measured = said.verdict not in (Verdict.NODATA, Verdict.ERROR)
+    shown = _newest(readings) if measured else last
+    if measured and shown.value is None and previous is not None:
+        shown = replace(shown, value=previous.value, samples=previous.samples)
+    return CheckStatus(
+        id=check.id,
+        kind=kind,
+        metric=check.bound.metric,
+        verdict=said.verdict,
+        value=shown.value,
+        bound=bound_text(check.bound),
+        samples=shown.samples,
+        measured_at=shown.at,
+        passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
+        detail="; ".join(filter(None, (_odd(trial, last), said.text, last.detail))),
+    )
+
+
+def _newest(readings: tuple[Reading, ...]) -> Reading:
+    """The newest reading that has a value: a window without a request takes no evidence away."""
+    return next((one for one in reversed(readings) if one.value is not None), readings[-1])
+
+
+def _passing_since(
+    bound: Bound, now: Verdict, at: datetime, previous: CheckStatus | None
+) -> datetime | None:
+    """Since when it passes; a gap longer than the staleness limit breaks it, as for any check."""
+    if now is not Verdict.PASS:
+        return None
+    before = previous.measured_at if previous else None
+    if previous is None or previous.passing_since is None or before is None:
+        return at
+    unbroken = at - before <= timedelta(seconds=stale_after_s(bound))
+    return previous.passing_since if unbroken else at
