@@ -126,6 +126,7 @@ TIMES = (
     Row("time true", scalar(True, "0"), ERROR, "time"),
     Row("time null", scalar(None, "0"), ERROR, "time"),
     Row("time beyond all", data(ZERO.replace(AT_NOON, "1e999")), ERROR, "time"),
+    Row("time of 400 digits", data(ZERO.replace(AT_NOON, "9" * 400)), ERROR, "time"),
 )  # fmt: skip
 
 SHAPES = (

@@ -215,8 +215,16 @@ def _value(pair: object) -> float:
     if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004 — a pair
         raise _Malformed("a value is not a pair of time and number")
     at, number = pair
-    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
-        raise _Malformed("the time of a value is not a number")
+    _seconds(at)
     if not isinstance(number, str) or not _NUMBER.fullmatch(number):
         raise _Malformed("a value is not a number")
     return float(number)
+
+
+def _seconds(at: object) -> float:
+    try:
+        if isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at):
+            return float(at)
+    except OverflowError:  # JSON's whole numbers have no limit, a float has
+        pass
+    raise _Malformed("the time of a value is not a number")
