@@ -118,6 +118,7 @@ NUMBERS = (
     Row("infinity", one("Infinity"), ERROR, "not a number"),
     Row("hexadecimal", one("0x1p3"), ERROR, "not a number"),
     Row("comma", one("0,5"), ERROR, "not a number"),
+    Row("foreign digits", one("\u0660"), ERROR, "not a number"),
     Row("NUL in a number", one("0\x00"), ERROR, "not a number"),
 )
 

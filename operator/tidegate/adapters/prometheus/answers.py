@@ -23,8 +23,8 @@ WARNINGS_MAX = 5
 ENGINE_NOTES = ("PromQL warning:", "PromQL info:")
 """How Prometheus' own engine starts a remark about the query; the data is then all there."""
 
-# Prometheus writes numbers as Go does. Python's float() would also take "1_000" and " 1 ".
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf")
+# Prometheus writes numbers as Go does. Python's float() would also take "1_000", " 1 " and "٣".
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
