@@ -87,7 +87,8 @@ def one_line(words: str) -> str:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body, parse_constant=_no_constant)
+        # As text: of bytes, json would guess the encoding.
+        answer = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
     except (ValueError, RecursionError):
         raise _Malformed("it is not whole JSON") from None
     if not isinstance(answer, dict):
