@@ -88,7 +88,9 @@ def one_line(words: str) -> str:
 def _decode(body: bytes) -> dict[str, Any]:
     try:
         # As text: of bytes, json would guess the encoding.
-        answer = json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+        answer = json.loads(
+            body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_object
+        )
     except (ValueError, RecursionError):
         raise _Malformed("it is not whole JSON") from None
     if not isinstance(answer, dict):
@@ -98,6 +100,14 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name json keeps the last; nobody can say which one is meant.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
 
 
 def _failed(status: int, body: bytes) -> Failure:
