@@ -133,6 +133,7 @@ TIMES = (
 SHAPES = (
     Row("no series", said(200, vector()), NODATA, "no series"),
     Row("3 series", said(200, vector(*[({"a": x}, 0) for x in "bcd"])), REFUSED, "3 series"),
+    Row("twins", said(200, vector(({}, 0), ({}, 0))), ERROR, "twice"),
     Row("matrix", said(200, result("matrix", [])), REFUSED, "range vector"),
     Row("string", said(200, result("string", [NOON_S, "0"])), REFUSED, "a text"),
     Row("odd type", said(200, result("table", [])), ERROR, "result type"),

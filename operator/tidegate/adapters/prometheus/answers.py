@@ -207,7 +207,10 @@ def _vector(result: object, notes: tuple[str, ...]) -> Vector | Failure:
             f"the query gives {len(result)} series and at most {SERIES_MAX} are read; "
             "aggregate with sum() or avg()"
         )
-    return Vector(tuple(_sample(series) for series in result), notes[:WARNINGS_MAX])
+    samples = tuple(_sample(series) for series in result)
+    if len({frozenset(sample.labels.items()) for sample in samples}) < len(samples):
+        raise _Malformed("it has the same series twice")
+    return Vector(samples, notes[:WARNINGS_MAX])
 
 
 def _sample(series: object) -> Sample:
