@@ -149,6 +149,8 @@ SHAPES = (
     Row("no labels", series({"value": [NOON_S, "0"]}), ERROR, "labels"),
     Row("labels no texts", series({"metric": {"a": 1}, "value": [NOON_S, "0"]}), ERROR, "labels"),
     Row("histogram", series({"metric": {}, "histogram": [NOON_S, {}]}), ERROR, "native histogram"),
+    Row("number and histogram", series({"metric": {}, "value": [NOON_S, "0"], "histogram": []}),
+        ERROR, "native histogram"),
     Row("no value", series({"metric": {}}), ERROR, "pair"),
     Row("value alone", series({"metric": {}, "value": "0"}), ERROR, "pair"),
     Row("three in a pair", scalar(NOON_S, "0", "0"), ERROR, "pair"),

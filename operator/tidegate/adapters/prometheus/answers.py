@@ -219,7 +219,7 @@ def _sample(series: object) -> Sample:
     labels = series.get("metric")
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise _Malformed("the labels of a series are not texts")
-    if "value" not in series and "histogram" in series:
+    if "histogram" in series:
         raise _Malformed("a series is a native histogram, which is no number")
     return Sample(labels, _value(series.get("value")))
 
