@@ -32,6 +32,7 @@ OWN = metric(query="up")
 RATE = metric(template="envoy-error-rate")
 LATENCY = metric(template="envoy-latency")
 NODATA, ERROR, REFUSED = Answer.NODATA, Answer.ERROR, Answer.REFUSED
+HOUR_S = 3600
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,12 @@ TIMES = (
     Row("time null", scalar(None, "0"), ERROR, "time"),
     Row("time beyond all", data(ZERO.replace(AT_NOON, "1e999")), ERROR, "time"),
     Row("time of 400 digits", data(ZERO.replace(AT_NOON, "9" * 400)), ERROR, "time"),
+    Row("an hour old", said(200, vector(({}, 0), at_s=NOON_S - HOUR_S)), ERROR, "another time"),
+    Row("an hour ahead", said(200, vector(({}, 0), at_s=NOON_S + HOUR_S)), ERROR, "another time"),
+    Row("in milliseconds", scalar(NOON_S * 1000, "0"), ERROR, "another time"),
+    Row("the epoch", scalar(0, "0"), ERROR, "another time"),
+    Row("old requests", said(200, vector(requests("200", 9), at_s=NOON_S - HOUR_S)), ERROR,
+        "another time", RATE),
 )  # fmt: skip
 
 SHAPES = (

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -19,6 +20,12 @@ from tidegate.core.observation import Answer
 SERIES_MAX = 10_000
 WORDS_MAX_CHARS = 300
 WARNINGS_MAX = 5
+ANSWER_AWAY_S_MAX = 60.0
+"""How far the time of a value may lie from the time asked for.
+
+Prometheus gives exactly that time. Stores that look back a little, until what they were sent has
+settled, do so by seconds; a cache that has stopped to ask, or a wrong clock, is soon further away.
+"""
 
 ENGINE_NOTES = ("PromQL warning:", "PromQL info:")
 """How Prometheus' own engine starts a remark about the query; the data is then all there."""
@@ -29,10 +36,14 @@ _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf", re
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One series of an instant vector: its labels and its value, which may be NaN or infinite."""
+    """One series of an instant vector: its labels and its value, which may be NaN or infinite.
+
+    `at_s` is when it was evaluated, in Unix seconds.
+    """
 
     labels: Mapping[str, str]
     value: float
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +76,12 @@ class _Malformed(ValueError):
     """The answer is not what Prometheus' API promises; the message says which part."""
 
 
-def parse(status: int, body: bytes) -> Vector | Failure:
-    """The result of one instant query; never raises."""
+def parse(status: int, body: bytes, at: datetime) -> Vector | Failure:
+    """The result of one instant query, asked for the time `at`; never raises."""
     if status != HTTPStatus.OK:
         return _failed(status, body)
     try:
-        return _result(_decode(body))
+        return _of_that_time(_result(_decode(body)), at)
     except _Malformed as wrong:
         return Failure.error(
             f"the answer is not Prometheus' format ({wrong}); "
@@ -161,7 +172,7 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
         )
     match data.get("resultType"):
         case "scalar":
-            return Vector((Sample({}, _value(data.get("result"))),), notes)
+            return Vector((_valued({}, data.get("result")),), notes)
         case "vector":
             return _vector(data.get("result"), notes)
         case "matrix":
@@ -173,6 +184,21 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
             return Failure.refused("the query gives a text, not a number; correct the query")
         case _:
             raise _Malformed("its result type is unknown")
+
+
+def _of_that_time(result: Vector | Failure, at: datetime) -> Vector | Failure:
+    """The result unless a value is of another time, however good it was then."""
+    if isinstance(result, Failure):
+        return result
+    asked_s = at.timestamp()
+    furthest_s = max((sample.at_s - asked_s for sample in result.samples), key=abs, default=0.0)
+    if abs(furthest_s) <= ANSWER_AWAY_S_MAX:
+        return result
+    side = "after" if furthest_s > 0 else "before"
+    return Failure.error(
+        f"the answer is about another time, {abs(furthest_s):g} s {side} the one asked for; see "
+        "whether a cache answers in Prometheus' place"
+    )
 
 
 def _notes(answer: dict[str, Any]) -> tuple[str, ...]:
@@ -221,18 +247,18 @@ def _sample(series: object) -> Sample:
         raise _Malformed("the labels of a series are not texts")
     if "histogram" in series:
         raise _Malformed("a series is a native histogram, which is no number")
-    return Sample(labels, _value(series.get("value")))
+    return _valued(labels, series.get("value"))
 
 
-def _value(pair: object) -> float:
-    """The number of `[unix seconds, "number"]`; too large a number is infinite."""
+def _valued(labels: Mapping[str, str], pair: object) -> Sample:
+    """The sample of `[unix seconds, "number"]`; too large a number is infinite."""
     if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004 — a pair
         raise _Malformed("a value is not a pair of time and number")
     at, number = pair
-    _seconds(at)
+    at_s = _seconds(at)
     if not isinstance(number, str) or not _NUMBER.fullmatch(number):
         raise _Malformed("a value is not a number")
-    return float(number)
+    return Sample(labels, float(number), at_s)
 
 
 def _seconds(at: object) -> float:
