@@ -254,10 +254,21 @@ LINES = (
 NINE = requests("200", 9)
 
 OF_TEMPLATES = (
+    Row("errors NaN", counts(NINE, requests("503", "NaN")), NODATA, "no count", RATE),
+    Row("errors Inf", counts(NINE, requests("503", "+Inf")), NODATA, "no count", RATE),
+    Row("all Inf", counts(NINE, requests("200", "+Inf", port=81)), NODATA, "no count", RATE),
+    Row("fewer than none", counts(NINE, requests("503", -9)), NODATA, "no count", RATE),
+    Row("no code", counts(NINE, requests(None, 9)), NODATA, "no count", RATE),
+    Row("odd code", counts(NINE, requests("5xx", 9)), NODATA, "no count", RATE),
     Row("no destination", counts(({"response_code": "200"}, 9)), NODATA, "no requests", RATE),
     Row("others only", counts(requests("200", 9, "stable")), NODATA, "no requests", RATE),
     Row("no requests", counts(requests("200", 0)), NODATA, "no requests", RATE),
     Row("scalar for all", scalar(NOON_S, "0"), NODATA, "no requests", RATE),
+    Row("time below 0", latency(value=-1, samples=9), NODATA, "no count", LATENCY),
+    Row("quantile Inf", latency(value="+Inf", samples=9), NODATA, "no count", LATENCY),
+    Row("quantile NaN", latency(value="NaN", samples=9), NODATA, "no count", LATENCY),
+    Row("samples NaN", latency(value=1, samples="NaN"), NODATA, "no count", LATENCY),
+    Row("samples below 0", latency(value=1, samples=-9), NODATA, "no count", LATENCY),
     Row("time alone", latency(value=1), NODATA, "no requests", LATENCY),
     Row("samples alone", latency(samples=9), NODATA, "no requests", LATENCY),
 )

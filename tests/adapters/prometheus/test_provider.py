@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -138,7 +139,6 @@ def test_odd_telemetry_times_are_refused_at_the_start(wrong):
         ([(envoy("200"), 4), (envoy("503", host="x.y"), 9)], 0.0, 4),
         ([(envoy("200"), 4), (envoy("404"), 4)], 0.0, 8),
         ([(envoy("200"), 4), ({"cluster_name": "odd", "response_code": "503"}, 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("503"), "NaN")], 0.0, 4),
     ],
 )
 async def test_envoy_error_rate(metrics, provider, series, value, samples):
@@ -171,6 +171,48 @@ async def test_istio_error_rate(metrics, provider, series, value, samples):
     provider.gives(*series)
     reading = await ask_one(metrics, metric(template="istio-error-rate"))
     assert (reading.answer, reading.value, reading.samples) == (Answer.OK, value, samples)
+
+
+def without(label: str, labels: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in labels.items() if name != label}
+
+
+@pytest.mark.parametrize(
+    ("template", "wrong", "words"),
+    [
+        ("envoy-error-rate", (envoy("503"), "NaN"), "nan requests"),
+        ("envoy-request-rate", (envoy("503"), -1), "-1 requests"),
+        ("istio-error-rate", (istio("503"), "+Inf"), "inf requests"),
+        ("istio-error-rate", (istio("503", reporter="destination"), -1), "-1 requests"),
+        # Istio's tagOverrides can take the label away, and then no request ever fails.
+        ("istio-error-rate", (without("response_code", istio("503")), 9), "response_code ''"),
+        ("istio-error-rate", (istio("error"), 9), "response_code 'error'"),
+    ],
+)
+async def test_a_series_that_cannot_be_right_leaves_its_destination_unmeasured(
+    metrics, provider, template, wrong, words
+):
+    provider.gives(
+        (envoy("200"), 4),
+        (istio("200"), 4),
+        wrong,
+        (envoy("200", subset="stable"), 4),
+        (istio("200", revision="def"), 4),
+    )
+    reading = await ask_one(metrics, metric(template=template))
+    assert (reading.answer, reading.value, reading.samples) == (Answer.NODATA, None, None)
+    assert reading.detail.startswith("no count of the last 60 s can be right: Prometheus has ")
+    assert words in reading.detail
+    other = await ask_one(metrics, metric(template=template), subject("def", "stable"))
+    assert (other.answer, other.samples) == (Answer.OK, 4)
+
+
+@pytest.mark.parametrize("mesh", ["envoy", "istio"])
+async def test_requests_without_a_code_are_requests(metrics, provider, mesh):
+    of_mesh = {"envoy": envoy, "istio": istio}[mesh]
+    provider.gives((of_mesh("200"), 4), (without("response_code", of_mesh("200")), 8))
+    reading = await ask_one(metrics, metric(template=f"{mesh}-request-rate"))
+    assert (reading.value, reading.samples) == (0.2, 12)
 
 
 @pytest.mark.parametrize("template", sorted(TEMPLATES))

@@ -179,6 +179,9 @@ def _measured(at: datetime, measured: Measure | None, window_s: float) -> Readin
     if measured is None:
         detail = f"no requests in the last {window_s:g} s"
         return Reading(at, Answer.NODATA, samples=0.0, detail=detail)
+    if measured.flaw:
+        detail = f"no count of the last {window_s:g} s can be right: Prometheus has {measured.flaw}"
+        return Reading(at, Answer.NODATA, detail=detail)
     return Reading(at, Answer.OK, value=measured.value, samples=measured.samples)
 
 

@@ -7,7 +7,9 @@
 | `…-request-rate` | requests per second | requests by destination and code |
 
 `samples` is always the number of requests behind the value. No request at all means no answer
-for that destination, which is "no data"; requests without any 5xx mean exactly 0.
+for that destination, which is "no data"; requests without any 5xx mean exactly 0. A destination
+with a series that cannot be right (a count below 0 or not finite, requests without a code) is not
+measured at all: what is left when that series is passed over can look like a good release.
 
 **Envoy** tells destinations apart by upstream cluster, `outbound|PORT|SUBSET|HOST`; ports are
 added up. Its counters outlive a revision: the canary subset served other revisions before. So the
@@ -25,12 +27,13 @@ stays in the request rate.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from tidegate.adapters.prometheus.answers import Vector
+from tidegate.adapters.prometheus.answers import Sample, Vector, one_line
 from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
 from tidegate.ports.metrics import Subject
 
@@ -42,14 +45,22 @@ NO_ANSWER_CODE = "0"
 
 Key = tuple[str, str]
 """A destination: (subset, host) for Envoy, (namespace, revision) for Istio."""
+Reported = tuple[Key, str]
+"""A destination and who reported it."""
+
+_HTTP_CODE = re.compile(r"[0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The value for one destination, in the template's unit, and the requests behind it."""
+    """The value for one destination, in the template's unit, and the requests behind it.
+
+    `flaw` says what about its series cannot be right; there is no value then.
+    """
 
     value: float
     samples: float
+    flaw: str = ""
 
 
 Measures = Mapping[Key, Measure]
@@ -70,7 +81,7 @@ class Source:
             return subject.namespace, subject.revision
         return subject.subset, subject.cluster_host
 
-    def named(self, labels: Mapping[str, str]) -> tuple[Key, str] | None:
+    def named(self, labels: Mapping[str, str]) -> Reported | None:
         """The destination that a series is about, and who reported it; None for another kind."""
         if self.by_revision:
             namespace, revision, reporter = (labels.get(name, "") for name in self.identity)
@@ -141,9 +152,10 @@ class Template:
 
 
 def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
-    # Destinations without a request are left out at the server: the answer stays small.
+    # Destinations without a request are left out at the server: the answer stays small. What is
+    # below 0 or NaN stays in, or an error count that cannot be right would be one of no errors.
     labels = ",".join((*source.identity, CODE))
-    return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) > 0"
+    return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) != 0"
 
 
 def _latency_text(source: Source, window_s: float, quantile: float) -> str:
@@ -156,7 +168,7 @@ def _latency_text(source: Source, window_s: float, quantile: float) -> str:
         counted, total = _without_port(counted), _without_port(total)
     labels = ",".join(names)
     value = f"histogram_quantile({quantile!r}, sum by (le,{labels}) ({counted}))"
-    samples = f"sum by ({labels}) ({total}) > 0"
+    samples = f"sum by ({labels}) ({total}) != 0"
     return f"{_as_part('value', value)} or {_as_part('samples', samples)}"
 
 
@@ -174,53 +186,79 @@ def _as_part(part: str, vector: str) -> str:
 
 
 def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
-    answers: dict[tuple[Key, str], float] = defaultdict(float)
-    errors: dict[tuple[Key, str], float] = defaultdict(float)
-    for sample in vector.samples:
-        named, code = source.named(sample.labels), sample.labels.get(CODE, "")
-        if named is None or code == NO_ANSWER_CODE or not math.isfinite(sample.value):
+    answers: dict[Reported, float] = defaultdict(float)
+    errors: dict[Reported, float] = defaultdict(float)
+    flaws: dict[Reported, str] = {}
+    for named, sample in _about_destinations(source, vector):
+        code = sample.labels.get(CODE, "")
+        if code == NO_ANSWER_CODE:
+            continue
+        if flaw := _flaw(sample.value, "requests") or _code_flaw(code):
+            flaws[named] = flaw
             continue
         answers[named] += sample.value
         if code.startswith("5"):
             errors[named] += sample.value
-    return _best_reporter(
-        {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
-    )
+    measures = {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
+    return _best_reporter(measures, flaws)
 
 
 def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
-    requests: dict[tuple[Key, str], float] = defaultdict(float)
-    for sample in vector.samples:
-        named = source.named(sample.labels)
-        if named is not None and math.isfinite(sample.value):
+    requests: dict[Reported, float] = defaultdict(float)
+    flaws: dict[Reported, str] = {}
+    for named, sample in _about_destinations(source, vector):
+        if flaw := _flaw(sample.value, "requests"):
+            flaws[named] = flaw
+        else:
             requests[named] += sample.value
-    return _best_reporter(
-        {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
-    )
+    measures = {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
+    return _best_reporter(measures, flaws)
 
 
 def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
-    parts: dict[str, dict[tuple[Key, str], float]] = {"value": {}, "samples": {}}
+    ms: dict[Reported, float] = {}
+    samples: dict[Reported, float] = {}
+    for named, sample in _about_destinations(source, vector):
+        part = sample.labels.get("part")
+        if part in ("value", "samples"):
+            (ms if part == "value" else samples)[named] = sample.value
+    measures: dict[Reported, Measure] = {}
+    flaws: dict[Reported, str] = {}
+    # The quantile of no requests is NaN, and then there are no samples beside it.
+    for named in ms.keys() & samples.keys():
+        if flaw := _flaw(samples[named], "requests") or _flaw(ms[named], "milliseconds"):
+            flaws[named] = flaw
+        elif samples[named] > 0:
+            measures[named] = Measure(ms[named] / MS_PER_S, samples[named])
+    return _best_reporter(measures, flaws)
+
+
+def _about_destinations(source: Source, vector: Vector) -> Iterator[tuple[Reported, Sample]]:
     for sample in vector.samples:
-        named, part = source.named(sample.labels), parts.get(sample.labels.get("part", ""))
-        # NaN is the quantile of no requests.
-        if named is not None and part is not None and math.isfinite(sample.value):
-            part[named] = sample.value
-    ms, samples = parts["value"], parts["samples"]
-    return _best_reporter(
-        {
-            named: Measure(ms[named] / MS_PER_S, samples[named])
-            for named in ms.keys() & samples.keys()
-        }
-    )
+        named = source.named(sample.labels)
+        if named is not None:
+            yield named, sample
 
 
-def _best_reporter(measures: Mapping[tuple[Key, str], Measure]) -> Measures:
-    """Of each destination, what the reporter with the most requests says."""
+def _flaw(count: float, unit: str) -> str:
+    """What is wrong with a number that cannot be below 0, or ""."""
+    return "" if math.isfinite(count) and count >= 0 else f"{count:g} {unit}"
+
+
+def _code_flaw(code: str) -> str:
+    return "" if _HTTP_CODE.fullmatch(code) else f"requests with {CODE} {one_line(code)!r:.40}"
+
+
+def _best_reporter(measures: Mapping[Reported, Measure], flaws: Mapping[Reported, str]) -> Measures:
+    """Of each destination, what the reporter with the most requests says.
+
+    Where one of them has a flaw, nobody can say which has the most.
+    """
     best: dict[Key, tuple[float, str]] = {}
     for (key, reporter), measure in measures.items():
         best[key] = max(best.get(key, (0.0, "")), (measure.samples, reporter))
-    return {key: measures[key, reporter] for key, (_, reporter) in best.items()}
+    told = {key: measures[key, reporter] for key, (_, reporter) in best.items()}
+    return told | {key: Measure(math.nan, 0.0, flaw) for (key, _), flaw in flaws.items()}
 
 
 _KINDS = {
