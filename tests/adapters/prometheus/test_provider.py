@@ -331,6 +331,17 @@ async def test_a_proxy_out_of_sight_is_not_idle(metrics, provider):
     assert "a proxy that sends to canary cannot be scraped" in reading.error
 
 
+@pytest.mark.parametrize("count", ["NaN", "+Inf", -5])
+async def test_what_is_no_count_is_no_proof_of_idleness(metrics, provider, count):
+    provider.gives(
+        ({"cluster_name": f"outbound|80|canary|{HOST}"}, 5),
+        ({"cluster_name": f"outbound|81|canary|{HOST}"}, count),
+    )
+    reading = (await metrics.traffic([arms()]))["shop", "web"]
+    assert reading.by_subset is None
+    assert "its count is no count" in reading.error
+
+
 async def test_configured_traffic_queries_get_the_window(provider, clock):
     provider.gives()
     telemetry = TelemetryConfig(window_s=30, revision_query="r[{{window}}]", subset_query="s")
