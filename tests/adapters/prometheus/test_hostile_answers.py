@@ -13,7 +13,7 @@ from tests.adapters.prometheus.hostile import OF_TEMPLATES, ROWS, SECRET, error
 from tests.adapters.prometheus.scripted import NOON_S, http, result, vector
 from tests.core.scenes import NOW, Case, error_guard, in_phase, spec
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
-from tidegate.adapters.prometheus.answers import SERIES_MAX
+from tidegate.adapters.prometheus.answers import SERIES_MAX, WARNINGS_MAX, WORDS_MAX_CHARS
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import Blind
@@ -157,6 +157,18 @@ async def test_foreign_words_are_short_and_on_one_line(metrics, provider):
     assert reading.answer is Answer.REFUSED
     assert reading.detail.isprintable()
     assert len(reading.detail) < 400
+
+
+@pytest.mark.parametrize("kind", ["scalar", "vector"])
+async def test_of_many_remarks_only_the_first_are_shown(metrics, provider, kind):
+    value = [NOON_S, "1"]
+    told = value if kind == "scalar" else [{"metric": {}, "value": value}]
+    infos = [f"PromQL info: {n} {'long ' * 100}" for n in range(100)]
+    provider.says(http(200, result(kind, told, infos=infos)))
+    reading = await ask_one(metrics, metric(query="up"))
+    assert reading.answer is Answer.OK
+    assert reading.detail.count("PromQL info") == WARNINGS_MAX
+    assert len(reading.detail) < (WARNINGS_MAX + 1) * WORDS_MAX_CHARS
 
 
 @pytest.mark.parametrize(

@@ -170,11 +170,12 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
         return Failure.error(
             f"the provider read only a part of its data ({partial}); see whether its stores are up"
         )
+    shown = notes[:WARNINGS_MAX]
     match data.get("resultType"):
         case "scalar":
-            return Vector((_valued({}, data.get("result")),), notes)
+            return Vector((_valued({}, data.get("result")),), shown)
         case "vector":
-            return _vector(data.get("result"), notes)
+            return _vector(data.get("result"), shown)
         case "matrix":
             return Failure.refused(
                 "the query gives a range vector, not one number; "
@@ -236,7 +237,7 @@ def _vector(result: object, notes: tuple[str, ...]) -> Vector | Failure:
     samples = tuple(_sample(series) for series in result)
     if len({frozenset(sample.labels.items()) for sample in samples}) < len(samples):
         raise _Malformed("it has the same series twice")
-    return Vector(samples, notes[:WARNINGS_MAX])
+    return Vector(samples, notes)
 
 
 def _sample(series: object) -> Sample:
