@@ -29,6 +29,18 @@ WRONG = [
     (("metrics", []), "spec.guards[0].metric", "spec.metrics is empty"),
     (("metrics.0.template", "istio-errors"), "spec.metrics[0].template", "there are envoy-error-"),
     (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency and istio-"),
+    (("metrics.0.threshold", "1s"), "spec.metrics[0].threshold", "only for envoy-slow-share and"),
+    (("metrics.0.template", "istio-slow-share"), "spec.metrics[0].threshold", "is required by"),
+    (
+        ("metrics.0", {"name": "error-rate", "template": "istio-slow-share", "threshold": "11m"}),
+        "spec.metrics[0].threshold",
+        "must be 1ms to 10m",
+    ),
+    (
+        ("metrics.0", {"name": "error-rate", "template": "istio-slow-share", "threshold": "0.5ms"}),
+        "spec.metrics[0].threshold",
+        "must be 1ms to 10m",
+    ),
     (("metrics.0.query", "up"), "spec.metrics[0]", "set exactly one of template"),
     (("metrics.0.template", None), "spec.metrics[0]", "set exactly one of template"),
     (("metrics.0.window", "500ms"), "spec.metrics[0].window", "at least 1s"),

@@ -28,9 +28,13 @@ METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "envoy-error-rate": "share (0 to 1) of requests answered 5xx, from Envoy's counters",
         "envoy-latency": "latency quantile in seconds, from Envoy's histograms",
         "envoy-request-rate": "requests per second, from Envoy's counters",
+        "envoy-slow-share": "share (0 to 1) of requests slower than threshold, from Envoy's "
+        "histograms",
         "istio-error-rate": "share (0 to 1) of requests answered 5xx, from istio_requests_total",
         "istio-latency": "latency quantile in seconds, from istio_request_duration_milliseconds",
         "istio-request-rate": "requests per second, from istio_requests_total",
+        "istio-slow-share": "share (0 to 1) of requests slower than threshold, from "
+        "istio_request_duration_milliseconds",
     }
 )
 """Built-in metric templates: name to what it measures, with the unit."""
@@ -42,3 +46,6 @@ DESTINATION_TEMPLATES: Final = frozenset(
 
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""
+
+SLOW_TEMPLATES: Final = frozenset({"envoy-slow-share", "istio-slow-share"})
+"""The templates that read `threshold`, and need it."""

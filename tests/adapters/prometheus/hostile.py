@@ -31,6 +31,7 @@ PAGE = f"<html><body>{SECRET}</body></html>"
 OWN = metric(query="up")
 RATE = metric(template="envoy-error-rate")
 LATENCY = metric(template="envoy-latency")
+SLOW = metric(template="envoy-slow-share", threshold_s=0.25)
 NODATA, ERROR, REFUSED = Answer.NODATA, Answer.ERROR, Answer.REFUSED
 HOUR_S = 3600
 
@@ -254,21 +255,25 @@ LINES = (
 NINE = requests("200", 9)
 
 OF_TEMPLATES = (
-    Row("errors NaN", counts(NINE, requests("503", "NaN")), NODATA, "no count", RATE),
-    Row("errors Inf", counts(NINE, requests("503", "+Inf")), NODATA, "no count", RATE),
-    Row("all Inf", counts(NINE, requests("200", "+Inf", port=81)), NODATA, "no count", RATE),
-    Row("fewer than none", counts(NINE, requests("503", -9)), NODATA, "no count", RATE),
-    Row("no code", counts(NINE, requests(None, 9)), NODATA, "no count", RATE),
-    Row("odd code", counts(NINE, requests("5xx", 9)), NODATA, "no count", RATE),
+    Row("errors NaN", counts(NINE, requests("503", "NaN")), NODATA, "Prometheus has", RATE),
+    Row("errors Inf", counts(NINE, requests("503", "+Inf")), NODATA, "Prometheus has", RATE),
+    Row("all Inf", counts(NINE, requests("200", "+Inf", port=81)), NODATA, "Prometheus has", RATE),
+    Row("fewer than none", counts(NINE, requests("503", -9)), NODATA, "Prometheus has", RATE),
+    Row("no code", counts(NINE, requests(None, 9)), NODATA, "Prometheus has", RATE),
+    Row("odd code", counts(NINE, requests("5xx", 9)), NODATA, "Prometheus has", RATE),
     Row("no destination", counts(({"response_code": "200"}, 9)), NODATA, "no requests", RATE),
     Row("others only", counts(requests("200", 9, "stable")), NODATA, "no requests", RATE),
     Row("no requests", counts(requests("200", 0)), NODATA, "no requests", RATE),
     Row("scalar for all", scalar(NOON_S, "0"), NODATA, "no requests", RATE),
-    Row("time below 0", latency(value=-1, samples=9), NODATA, "no count", LATENCY),
-    Row("quantile Inf", latency(value="+Inf", samples=9), NODATA, "no count", LATENCY),
-    Row("quantile NaN", latency(value="NaN", samples=9), NODATA, "no count", LATENCY),
-    Row("samples NaN", latency(value=1, samples="NaN"), NODATA, "no count", LATENCY),
-    Row("samples below 0", latency(value=1, samples=-9), NODATA, "no count", LATENCY),
+    Row("time below 0", latency(value=-1, samples=9), NODATA, "Prometheus has", LATENCY),
+    Row("quantile Inf", latency(value="+Inf", samples=9), NODATA, "Prometheus has", LATENCY),
+    Row("quantile NaN", latency(value="NaN", samples=9), NODATA, "Prometheus has", LATENCY),
+    Row("samples NaN", latency(value=1, samples="NaN"), NODATA, "Prometheus has", LATENCY),
+    Row("samples below 0", latency(value=1, samples=-9), NODATA, "Prometheus has", LATENCY),
+    Row("no such edge", latency(samples=9), NODATA, "no bucket", SLOW),
+    Row("fast NaN", latency(fast="NaN", samples=9), NODATA, "Prometheus has", SLOW),
+    Row("more fast than all", latency(fast=10, samples=9), NODATA, "Prometheus has", SLOW),
+    Row("fast alone", latency(fast=9), NODATA, "no requests", SLOW),
     Row("time alone", latency(value=1), NODATA, "no requests", LATENCY),
     Row("samples alone", latency(samples=9), NODATA, "no requests", LATENCY),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
@@ -10,26 +9,7 @@ import pytest
 from tests.adapters.prometheus.asking import HOST, NOON, arms, ask_one, metric, subject
 from tests.adapters.prometheus.scripted import http
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
-from tidegate.adapters.prometheus.templates import TEMPLATES
-from tidegate.api.constants import METRIC_TEMPLATES
 from tidegate.core.observation import Answer
-
-
-def envoy(code: str, subset: str = "canary", port: int = 80, host: str = HOST):
-    return {"cluster_name": f"outbound|{port}|{subset}|{host}", "response_code": code}
-
-
-def istio(code: str, revision: str = "abc", reporter: str = "source", namespace: str = "shop"):
-    return {
-        "destination_workload_namespace": namespace,
-        "destination_canonical_revision": revision,
-        "reporter": reporter,
-        "response_code": code,
-    }
-
-
-def test_every_template_that_users_may_name_is_built_in():
-    assert set(TEMPLATES) == set(METRIC_TEMPLATES)
 
 
 async def test_an_unknown_provider_is_refused_by_name(metrics, provider):
@@ -126,132 +106,6 @@ def test_a_path_before_the_api_is_kept():
 def test_odd_telemetry_times_are_refused_at_the_start(wrong):
     with pytest.raises(ValueError, match="telemetry"):
         TelemetryConfig(**wrong)
-
-
-@pytest.mark.parametrize(
-    ("series", "value", "samples"),
-    [
-        ([(envoy("200"), 97), (envoy("503"), 3)], 0.03, 100),
-        ([(envoy("200"), 5)], 0.0, 5),
-        ([(envoy("500"), 1), (envoy("502"), 1)], 1.0, 2),
-        ([(envoy("200", port=80), 3), (envoy("503", port=8080), 1)], 0.25, 4),
-        ([(envoy("200"), 4), (envoy("503", subset="stable"), 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("503", host="x.y"), 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("404"), 4)], 0.0, 8),
-        ([(envoy("200"), 4), ({"cluster_name": "odd", "response_code": "503"}, 9)], 0.0, 4),
-    ],
-)
-async def test_envoy_error_rate(metrics, provider, series, value, samples):
-    provider.gives(*series)
-    reading = await ask_one(metrics, metric(template="envoy-error-rate"))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.OK, value, samples)
-
-
-@pytest.mark.parametrize(
-    ("series", "value", "samples"),
-    [
-        ([(istio("200"), 9), (istio("500"), 1)], 0.1, 10),
-        # both report the same requests: once is enough
-        ([(istio("200"), 9), (istio("200", reporter="destination"), 9)], 0.0, 9),
-        # the source saw one that never arrived
-        (
-            [(istio("200"), 9), (istio("503"), 1), (istio("200", reporter="destination"), 9)],
-            0.1,
-            10,
-        ),
-        # most clients are outside the mesh
-        ([(istio("200"), 1), (istio("500", reporter="destination"), 9)], 1.0, 9),
-        # nobody was there to get the answer
-        ([(istio("200"), 9), (istio("0"), 90)], 0.0, 9),
-        ([(istio("200"), 9), (istio("500", revision="def"), 9)], 0.0, 9),
-        ([(istio("200"), 9), (istio("500", namespace="else"), 9)], 0.0, 9),
-    ],
-)
-async def test_istio_error_rate(metrics, provider, series, value, samples):
-    provider.gives(*series)
-    reading = await ask_one(metrics, metric(template="istio-error-rate"))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.OK, value, samples)
-
-
-def without(label: str, labels: Mapping[str, str]) -> dict[str, str]:
-    return {name: text for name, text in labels.items() if name != label}
-
-
-@pytest.mark.parametrize(
-    ("template", "wrong", "words"),
-    [
-        ("envoy-error-rate", (envoy("503"), "NaN"), "nan requests"),
-        ("envoy-request-rate", (envoy("503"), -1), "-1 requests"),
-        ("istio-error-rate", (istio("503"), "+Inf"), "inf requests"),
-        ("istio-error-rate", (istio("503", reporter="destination"), -1), "-1 requests"),
-        # Istio's tagOverrides can take the label away, and then no request ever fails.
-        ("istio-error-rate", (without("response_code", istio("503")), 9), "response_code ''"),
-        ("istio-error-rate", (istio("error"), 9), "response_code 'error'"),
-    ],
-)
-async def test_a_series_that_cannot_be_right_leaves_its_destination_unmeasured(
-    metrics, provider, template, wrong, words
-):
-    provider.gives(
-        (envoy("200"), 4),
-        (istio("200"), 4),
-        wrong,
-        (envoy("200", subset="stable"), 4),
-        (istio("200", revision="def"), 4),
-    )
-    reading = await ask_one(metrics, metric(template=template))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.NODATA, None, None)
-    assert reading.detail.startswith("no count of the last 60 s can be right: Prometheus has ")
-    assert words in reading.detail
-    other = await ask_one(metrics, metric(template=template), subject("def", "stable"))
-    assert (other.answer, other.samples) == (Answer.OK, 4)
-
-
-@pytest.mark.parametrize("mesh", ["envoy", "istio"])
-async def test_requests_without_a_code_are_requests(metrics, provider, mesh):
-    of_mesh = {"envoy": envoy, "istio": istio}[mesh]
-    provider.gives((of_mesh("200"), 4), (without("response_code", of_mesh("200")), 8))
-    reading = await ask_one(metrics, metric(template=f"{mesh}-request-rate"))
-    assert (reading.value, reading.samples) == (0.2, 12)
-
-
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-async def test_no_requests_are_no_data(metrics, provider, template):
-    provider.gives((envoy("200", subset="stable"), 5), (istio("200", revision="def"), 5))
-    reading = await ask_one(metrics, metric(template=template))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.NODATA, None, 0)
-    assert reading.detail == "no requests in the last 60 s"
-
-
-async def test_hangs_alone_are_no_data_but_requests(metrics, provider):
-    provider.gives((istio("0"), 30))
-    errors = await ask_one(metrics, metric(template="istio-error-rate"))
-    assert errors.answer is Answer.NODATA
-    rate = await ask_one(metrics, metric(template="istio-request-rate"))
-    assert (rate.value, rate.samples) == (0.5, 30)
-
-
-async def test_latency_is_in_seconds_and_counts_its_requests(metrics, provider):
-    labels = {"destination": f"canary|{HOST}"}
-    provider.gives(({**labels, "part": "value"}, 250), ({**labels, "part": "samples"}, 40))
-    reading = await ask_one(metrics, metric(template="envoy-latency"))
-    assert (reading.value, reading.samples) == (0.25, 40)
-    assert "histogram_quantile(0.95," in provider.queries[0]
-
-
-@pytest.mark.parametrize("part", ["value", "samples"])
-async def test_half_a_latency_is_none(metrics, provider, part):
-    provider.gives(({"destination": f"canary|{HOST}", "part": part}, 1))
-    reading = await ask_one(metrics, metric(template="envoy-latency"))
-    assert reading.answer is Answer.NODATA
-
-
-async def test_a_quantile_is_a_query_of_its_own(metrics, provider):
-    provider.gives()
-    for quantile in (0.5, 0.999):
-        await ask_one(metrics, metric(template="istio-latency", quantile=quantile))
-    assert ["histogram_quantile(0.5," in text for text in provider.queries] == [True, False]
-    assert "histogram_quantile(0.999," in provider.queries[1]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tidegate.adapters.prometheus.templates import (
     window_since,
 )
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
+from tidegate.api.constants import SLOW_TEMPLATES
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Question, Subject
@@ -96,6 +97,8 @@ class PrometheusMetrics:
             known = ", ".join(sorted(TEMPLATES))
             detail = f"template {metric.template} does not exist (there are: {known})"
             return _failed(now, Failure.refused(detail))
+        if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
+            return _failed(now, Failure.refused(f"template {metric.template} needs a threshold"))
         return await self._built_in(client, template, question, now)
 
     def _unknown_provider(self, name: str) -> Failure:
@@ -107,7 +110,7 @@ class PrometheusMetrics:
     ) -> Reading:
         metric, subject = question.metric, question.subject
         window_s = _window_s(question, now)
-        text = template.query(window_s, metric.quantile)
+        text = template.query(window_s, metric)
 
         async def measure(at: datetime) -> Measures | Failure:
             result = await client.query(text, at)
@@ -180,7 +183,7 @@ def _measured(at: datetime, measured: Measure | None, window_s: float) -> Readin
         detail = f"no requests in the last {window_s:g} s"
         return Reading(at, Answer.NODATA, samples=0.0, detail=detail)
     if measured.flaw:
-        detail = f"no count of the last {window_s:g} s can be right: Prometheus has {measured.flaw}"
+        detail = f"not measured in the last {window_s:g} s: Prometheus has {measured.flaw}"
         return Reading(at, Answer.NODATA, detail=detail)
     return Reading(at, Answer.OK, value=measured.value, samples=measured.samples)
 

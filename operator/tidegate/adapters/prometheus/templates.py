@@ -1,15 +1,20 @@
-"""The built-in metrics: one query per template, window and quantile answers for every Rollout.
+"""The built-in metrics: one query per template and its settings answers for every Rollout.
 
 | template | value | series |
 | --- | --- | --- |
 | `…-error-rate` | share (0 to 1) of 5xx among the answers | requests by destination and code |
 | `…-latency` | quantile (default 0.95) in seconds | histogram in ms by destination |
 | `…-request-rate` | requests per second | requests by destination and code |
+| `…-slow-share` | share (0 to 1) above `threshold` | histogram in ms by destination |
 
 `samples` is always the number of requests behind the value. No request at all means no answer
 for that destination, which is "no data"; requests without any 5xx mean exactly 0. A destination
 with a series that cannot be right (a count below 0 or not finite, requests without a code) is not
 measured at all: what is left when that series is passed over can look like a good release.
+
+A histogram knows how many requests took at most the edge of a bucket, and nothing between two
+edges: a threshold must be an edge, and where none is, nothing is measured. So a slow share is
+counted exactly, while a quantile is interpolated between two edges.
 
 **Envoy** tells destinations apart by upstream cluster, `outbound|PORT|SUBSET|HOST`; ports are
 added up. Its counters outlive a revision: the canary subset served other revisions before. So the
@@ -35,12 +40,14 @@ from datetime import datetime
 
 from tidegate.adapters.prometheus.answers import Sample, Vector, one_line
 from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
+from tidegate.api.checks import Metric
 from tidegate.ports.metrics import Subject
 
 QUANTILE_DEFAULT = 0.95
 IDLE_LEAD_S = 1.0
 """How far a window may reach behind the moment a destination was re-pointed, when it was idle."""
 CODE = "response_code"
+NO_EDGE = "no bucket that ends at threshold; set it to an edge (le) of the histogram"
 NO_ANSWER_CODE = "0"
 
 Key = tuple[str, str]
@@ -129,12 +136,12 @@ class Template:
     """A built-in metric: its query text, and how to read its answer."""
 
     source: Source
-    text: Callable[[Source, float, float], str]
+    text: Callable[[Source, float, Metric], str]
     read: Callable[[Source, Vector, float], Measures]
 
-    def query(self, window_s: float, quantile: float | None) -> str:
-        """The PromQL for all destinations; `quantile` matters to latency only."""
-        return self.text(self.source, window_s, quantile or QUANTILE_DEFAULT)
+    def query(self, window_s: float, metric: Metric) -> str:
+        """The PromQL for all destinations, with the metric's quantile or threshold."""
+        return self.text(self.source, window_s, metric)
 
     def measures(self, vector: Vector, window_s: float) -> Measures:
         """The answer split by destination; one without requests is absent."""
@@ -151,29 +158,51 @@ class Template:
         return window_since(window_s, subject, now)
 
 
-def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
+def _requests_text(source: Source, window_s: float, _metric: Metric) -> str:
     # Destinations without a request are left out at the server: the answer stays small. What is
     # below 0 or NaN stays in, or an error count that cannot be right would be one of no errors.
     labels = ",".join((*source.identity, CODE))
     return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) != 0"
 
 
-def _latency_text(source: Source, window_s: float, quantile: float) -> str:
-    counted = latest(source.durations, duration(window_s))
-    total = latest(_only_total(source.durations), duration(window_s))
-    names = source.identity
-    if not source.by_revision:
-        # Ports of one host and subset must be added up before the quantile, not after.
-        names = ("destination",)
-        counted, total = _without_port(counted), _without_port(total)
-    labels = ",".join(names)
-    value = f"histogram_quantile({quantile!r}, sum by (le,{labels}) ({counted}))"
-    samples = f"sum by ({labels}) ({total}) != 0"
-    return f"{_as_part('value', value)} or {_as_part('samples', samples)}"
+def _latency_text(source: Source, window_s: float, metric: Metric) -> str:
+    names, counted = _by_destination(source, source.durations, window_s)
+    quantile = metric.quantile or QUANTILE_DEFAULT
+    value = f"histogram_quantile({quantile!r}, sum by (le,{names}) ({counted}))"
+    return f"{_as_part('value', value)} or {_as_part('samples', _totals(source, window_s))}"
 
 
-def _only_total(selector: str) -> str:
-    return selector.removesuffix("}") + ',le="+Inf"}'
+def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
+    in_time = _only(source.durations, _edge(metric.threshold_s or 0.0))
+    names, counted = _by_destination(source, in_time, window_s)
+    totals = _totals(source, window_s)
+    # Of destinations without a request the bucket is left out, too.
+    fast = f"sum by ({names}) ({counted}) and {totals}"
+    return f"{_as_part('fast', fast)} or {_as_part('samples', totals)}"
+
+
+def _totals(source: Source, window_s: float) -> str:
+    names, total = _by_destination(source, _only(source.durations, 'le="+Inf"'), window_s)
+    return f"sum by ({names}) ({total}) != 0"
+
+
+def _by_destination(source: Source, selector: str, window_s: float) -> tuple[str, str]:
+    """The labels that name a destination, and a selector's counts that carry them."""
+    counted = latest(selector, duration(window_s))
+    if source.by_revision:
+        return ",".join(source.identity), counted
+    # Ports of one host and subset must be added up before a quantile or a share, not after.
+    return "destination", _without_port(counted)
+
+
+def _only(selector: str, matcher: str) -> str:
+    return selector.removesuffix("}") + f",{matcher}}}"
+
+
+def _edge(threshold_s: float) -> str:
+    """A matcher for the bucket that ends there: Prometheus 3 writes 250 as 250.0."""
+    ms = f"{threshold_s * MS_PER_S:.3f}".rstrip("0").rstrip(".")
+    return 'le=~"' + (ms.replace(".", "[.]") if "." in ms else f"{ms}([.]0)?") + '"'
 
 
 def _without_port(vector: str) -> str:
@@ -216,12 +245,7 @@ def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
 
 
 def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
-    ms: dict[Reported, float] = {}
-    samples: dict[Reported, float] = {}
-    for named, sample in _about_destinations(source, vector):
-        part = sample.labels.get("part")
-        if part in ("value", "samples"):
-            (ms if part == "value" else samples)[named] = sample.value
+    ms, samples = _part(source, vector, "value"), _part(source, vector, "samples")
     measures: dict[Reported, Measure] = {}
     flaws: dict[Reported, str] = {}
     # The quantile of no requests is NaN, and then there are no samples beside it.
@@ -231,6 +255,27 @@ def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
         elif samples[named] > 0:
             measures[named] = Measure(ms[named] / MS_PER_S, samples[named])
     return _best_reporter(measures, flaws)
+
+
+def _slow_shares(source: Source, vector: Vector, _window_s: float) -> Measures:
+    fast, samples = _part(source, vector, "fast"), _part(source, vector, "samples")
+    measures: dict[Reported, Measure] = {}
+    flaws: dict[Reported, str] = {}
+    for named, total in samples.items():
+        if named not in fast:
+            flaws[named] = NO_EDGE
+        elif flaw := _flaw(total, "requests") or _flaw(fast[named], "requests in time"):
+            flaws[named] = flaw
+        elif fast[named] > total:
+            flaws[named] = f"{fast[named]:g} of {total:g} requests in time"
+        elif total > 0:
+            measures[named] = Measure((total - fast[named]) / total, total)
+    return _best_reporter(measures, flaws)
+
+
+def _part(source: Source, vector: Vector, part: str) -> dict[Reported, float]:
+    told = _about_destinations(source, vector)
+    return {named: sample.value for named, sample in told if sample.labels.get("part") == part}
 
 
 def _about_destinations(source: Source, vector: Vector) -> Iterator[tuple[Reported, Sample]]:
@@ -265,6 +310,7 @@ _KINDS = {
     "error-rate": (_requests_text, _error_rates),
     "request-rate": (_requests_text, _request_rates),
     "latency": (_latency_text, _latencies),
+    "slow-share": (_slow_text, _slow_shares),
 }
 TEMPLATES: Mapping[str, Template] = {
     f"{mesh}-{kind}": Template(source, text, read)
