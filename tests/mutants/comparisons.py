@@ -52,7 +52,7 @@ MUTANTS = (
         "few samples of stable are enough",
         ISSUE,
         "core/comparing.py",
-        "(stable.samples or 0.0) < bound.min_samples\n",
+        "not (stable.samples or 0.0) >= bound.min_samples\n",
         "False\n",
         (CORE + "test_both_arms_need_their_samples",),
     ),
