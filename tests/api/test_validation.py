@@ -27,7 +27,11 @@ WRONG = [
         "each of several tcpRoutes must name a port",
     ),
     (("metrics", []), "spec.guards[0].metric", "spec.metrics is empty"),
-    (("metrics.0.template", "istio-errors"), "spec.metrics[0].template", "there are envoy-error-"),
+    (
+        ("metrics.0.template", "istio-errors"),
+        "spec.metrics[0].template",
+        "there are container-cpu, ",
+    ),
     (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency and istio-"),
     (("metrics.0.threshold", "1s"), "spec.metrics[0].threshold", "only for envoy-slow-share and"),
     (("metrics.0.template", "istio-slow-share"), "spec.metrics[0].threshold", "is required by"),

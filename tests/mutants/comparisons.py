@@ -12,7 +12,7 @@ MUTANTS = (
         "the canary is compared with itself: its measure stands for stable's",
         ISSUE,
         "adapters/prometheus/provider.py",
-        "found.get(template.source.key(question.stable))",
+        "found.get(template.key(question.stable))",
         "found.get(template.source.key(question.subject))",
         (PROVIDER + "test_one_query_of_a_template_measures_both_arms",),
     ),

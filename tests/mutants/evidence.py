@@ -100,8 +100,8 @@ MUTANTS = (
         "requests without a code were answered well",
         METRICS,
         "adapters/prometheus/templates.py",
-        '_flaw(sample.value, "requests") or _code_flaw(code):',
-        '_flaw(sample.value, "requests"):',
+        'flaw_of(sample.value, "requests") or _code_flaw(code):',
+        'flaw_of(sample.value, "requests"):',
         (HOSTILE + PASSES_NO_GATE,),
     ),
     Mutant(

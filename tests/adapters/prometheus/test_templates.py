@@ -8,7 +8,7 @@ import promql_parser
 import pytest
 
 from tests.adapters.prometheus.asking import HOST, ask_one, metric, subject
-from tidegate.adapters.prometheus.templates import TEMPLATES
+from tidegate.adapters.prometheus.catalogue import TEMPLATES
 from tidegate.api.constants import METRIC_TEMPLATES, SLOW_TEMPLATES
 from tidegate.core.observation import Answer
 
@@ -123,7 +123,7 @@ async def test_no_requests_are_no_data(metrics, provider, template):
     threshold_s = 0.25 if template in SLOW_TEMPLATES else None
     reading = await ask_one(metrics, metric(template=template, threshold_s=threshold_s))
     assert (reading.answer, reading.value, reading.samples) == (Answer.NODATA, None, 0)
-    assert reading.detail == "no requests in the last 60 s"
+    assert reading.detail == f"no {TEMPLATES[template].samples} in the last 60 s"
 
 
 async def test_hangs_alone_are_no_data_but_requests(metrics, provider):

@@ -1,4 +1,4 @@
-"""The built-in metrics: one query per template and its settings answers for every Rollout.
+"""The metrics of proxies: one query per template and its settings answers for every Rollout.
 
 | template | value | series |
 | --- | --- | --- |
@@ -37,6 +37,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from tidegate.adapters.prometheus.answers import Sample, Vector, one_line
 from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
@@ -133,19 +134,23 @@ def window_since(window_s: float, subject: Subject, now: datetime) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A built-in metric: its query text, and how to read its answer."""
+    """A built-in metric: its query text, how to read its answer, and whom an answer is about.
 
-    source: Source
-    text: Callable[[Source, float, Metric], str]
-    read: Callable[[Source, Vector, float], Measures]
+    `samples` names what its samples are, as in "no requests".
+    """
+
+    key: Callable[[Subject], Key]
+    text: Callable[[float, Metric], str]
+    read: Callable[[Vector, float], Measures]
+    samples: str = "requests"
 
     def query(self, window_s: float, metric: Metric) -> str:
         """The PromQL for all destinations, with the metric's quantile or threshold."""
-        return self.text(self.source, window_s, metric)
+        return self.text(window_s, metric)
 
     def measures(self, vector: Vector, window_s: float) -> Measures:
-        """The answer split by destination; one without requests is absent."""
-        return self.read(self.source, vector, window_s)
+        """The answer split by destination; one without samples is absent."""
+        return self.read(vector, window_s)
 
     def window_for(self, window_s: float, subject: Subject, now: datetime) -> float:
         """The window in seconds for a subject: shorter at first, whole seconds.
@@ -169,7 +174,7 @@ def _latency_text(source: Source, window_s: float, metric: Metric) -> str:
     names, counted = _by_destination(source, source.durations, window_s)
     quantile = metric.quantile or QUANTILE_DEFAULT
     value = f"histogram_quantile({quantile!r}, sum by (le,{names}) ({counted}))"
-    return f"{_as_part('value', value)} or {_as_part('samples', _totals(source, window_s))}"
+    return f"{as_part('value', value)} or {as_part('samples', _totals(source, window_s))}"
 
 
 def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
@@ -178,7 +183,7 @@ def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
     totals = _totals(source, window_s)
     # Of destinations without a request the bucket is left out, too.
     fast = f"sum by ({names}) ({counted}) and {totals}"
-    return f"{_as_part('fast', fast)} or {_as_part('samples', totals)}"
+    return f"{as_part('fast', fast)} or {as_part('samples', totals)}"
 
 
 def _totals(source: Source, window_s: float) -> str:
@@ -210,7 +215,8 @@ def _without_port(vector: str) -> str:
     return f'label_replace({vector}, "destination", "$1|$2", "cluster_name", "{pattern}")'
 
 
-def _as_part(part: str, vector: str) -> str:
+def as_part(part: str, vector: str) -> str:
+    """The vector with a label that tells it from the other parts of one query."""
     return f'label_replace({vector}, "part", "{part}", "", "")'
 
 
@@ -222,7 +228,7 @@ def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
         code = sample.labels.get(CODE, "")
         if code == NO_ANSWER_CODE:
             continue
-        if flaw := _flaw(sample.value, "requests") or _code_flaw(code):
+        if flaw := flaw_of(sample.value, "requests") or _code_flaw(code):
             flaws[named] = flaw
             continue
         answers[named] += sample.value
@@ -236,7 +242,7 @@ def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
     requests: dict[Reported, float] = defaultdict(float)
     flaws: dict[Reported, str] = {}
     for named, sample in _about_destinations(source, vector):
-        if flaw := _flaw(sample.value, "requests"):
+        if flaw := flaw_of(sample.value, "requests"):
             flaws[named] = flaw
         else:
             requests[named] += sample.value
@@ -250,7 +256,7 @@ def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
     flaws: dict[Reported, str] = {}
     # The quantile of no requests is NaN, and then there are no samples beside it.
     for named in ms.keys() & samples.keys():
-        if flaw := _flaw(samples[named], "requests") or _flaw(ms[named], "milliseconds"):
+        if flaw := flaw_of(samples[named], "requests") or flaw_of(ms[named], "milliseconds"):
             flaws[named] = flaw
         elif samples[named] > 0:
             measures[named] = Measure(ms[named] / MS_PER_S, samples[named])
@@ -264,7 +270,7 @@ def _slow_shares(source: Source, vector: Vector, _window_s: float) -> Measures:
     for named, total in samples.items():
         if named not in fast:
             flaws[named] = NO_EDGE
-        elif flaw := _flaw(total, "requests") or _flaw(fast[named], "requests in time"):
+        elif flaw := flaw_of(total, "requests") or flaw_of(fast[named], "requests in time"):
             flaws[named] = flaw
         elif fast[named] > total:
             flaws[named] = f"{fast[named]:g} of {total:g} requests in time"
@@ -285,7 +291,7 @@ def _about_destinations(source: Source, vector: Vector) -> Iterator[tuple[Report
             yield named, sample
 
 
-def _flaw(count: float, unit: str) -> str:
+def flaw_of(count: float, unit: str) -> str:
     """What is wrong with a number that cannot be below 0, or ""."""
     return "" if math.isfinite(count) and count >= 0 else f"{count:g} {unit}"
 
@@ -312,9 +318,9 @@ _KINDS = {
     "latency": (_latency_text, _latencies),
     "slow-share": (_slow_text, _slow_shares),
 }
-TEMPLATES: Mapping[str, Template] = {
-    f"{mesh}-{kind}": Template(source, text, read)
+MESH_TEMPLATES: Mapping[str, Template] = {
+    f"{mesh}-{kind}": Template(source.key, partial(text, source), partial(read, source))
     for mesh, source in (("envoy", ENVOY), ("istio", ISTIO))
     for kind, (text, read) in _KINDS.items()
 }
-"""Every built-in template by its name in `spec.metrics[].template`."""
+"""The templates over what proxies count, by their names in `spec.metrics[].template`."""
