@@ -13,7 +13,7 @@ MUTANTS = (
         ISSUE,
         "adapters/prometheus/provider.py",
         "found.get(template.key(question.stable))",
-        "found.get(template.source.key(question.subject))",
+        "found.get(template.key(question.subject))",
         (PROVIDER + "test_one_query_of_a_template_measures_both_arms",),
     ),
     Mutant(
