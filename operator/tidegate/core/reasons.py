@@ -47,6 +47,9 @@ WORKLOAD_CHANGED = "WorkloadChanged"
 GIVING_BACK = "GivingBack"
 GIVEN_BACK = "GivenBack"
 
+# ConfigMaps and Secrets that are part of the revision
+CONTENT_NOT_FOUND = "ContentNotFound"
+
 # At rest
 HEALTHY = "Healthy"
 INITIALIZING = "Initializing"
