@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 from statsmodels.stats.proportion import confint_proportions_2indep
@@ -29,7 +29,13 @@ from tidegate.core.statistics.tails import incomplete_beta, student_tail
 from tidegate.core.statistics.welch import Welch, welch
 from tidegate.core.statistics.window import Window
 
-steady = settings(max_examples=60, deadline=None, derandomize=True, database=None)
+steady = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],  # the first call of scipy takes its time
+)
 VALUES = st.lists(
     st.floats(-1e4, 1e4).map(lambda value: round(value, 6)), min_size=5, max_size=30, unique=True
 )
@@ -59,9 +65,7 @@ def _sides(counts: Window) -> tuple[int, int, int, int]:
 @steady
 @given(st.floats(-60, 60), st.floats(0.5, 1e4))
 def test_students_tail_is_that_of_scipy(t, df):
-    theirs = stats.t.sf(t, df)
-    assume(theirs > 1e-100)
-    assert student_tail(t, df) == pytest.approx(theirs, rel=1e-9)
+    assert student_tail(t, df) == pytest.approx(stats.t.sf(t, df), rel=1e-9, abs=1e-100)
 
 
 @steady
@@ -85,9 +89,9 @@ def test_welchs_test_is_that_of_scipy(canary, stable):
 
 
 @steady
-@given(VALUES, VALUES)
-def test_mann_whitney_counted_out_is_that_of_scipy(canary, stable):
-    assume(len(canary) + len(stable) <= EXACT_MOST and not {*canary} & {*stable})
+@given(st.permutations(range(EXACT_MOST)), st.integers(5, 20), st.integers(5, 20))
+def test_mann_whitney_counted_out_is_that_of_scipy(values, count, others):
+    canary, stable = values[:count], values[count : count + others]
     ours = mann_whitney(canary, stable)
     assert isinstance(ours, MannWhitney)
     assert ours.exact
@@ -114,8 +118,7 @@ def test_mann_whitney_of_many_values_is_that_of_scipy_ties_included(canary, stab
 @given(TIED, TIED)
 def test_the_shift_is_the_median_of_all_differences(canary, stable):
     ours = mann_whitney(canary, stable)
-    assume(isinstance(ours, MannWhitney))
-    assert isinstance(ours, MannWhitney)
+    assume(isinstance(ours, MannWhitney))  # not where all values are equal
     assert ours.shift == np.median(np.subtract.outer(canary, stable))
 
 
@@ -199,7 +202,7 @@ def test_sequential_evidence_is_the_mean_of_binomial_likelihood_ratios(seen, rat
 
 
 @steady
-@given(st.lists(st.floats(-1e3, 1e3), min_size=10, max_size=60), st.floats(0.001, 0.25))
+@given(st.lists(st.floats(-100, 1e3), min_size=10, max_size=60), st.floats(0.001, 0.25))
 def test_p_of_the_windows_is_where_the_sequence_of_the_literature_just_leaves_zero(values, alpha):
     found = Differences()
     for value in values:
