@@ -17,6 +17,7 @@ from bench.verdicts.rules import (
     z_statistic,
 )
 from bench.verdicts.scenarios import HARMLESS, SHAKEN, SHAKEN_WORSE, WORSE, Scenario, Shocks
+from tests.core.statistics.stated import stated
 from tidegate.core.statistics.window import Window
 
 steady = settings(max_examples=30, deadline=None, derandomize=True, database=None)
@@ -62,7 +63,7 @@ def test_argo_reverts_at_the_failure_after_three_unless_ten_successes_in_a_row_c
 
 
 def test_the_ordinary_test_is_that_of_the_literature():
-    assert z_statistic(Window(40, 2_000, 180, 18_000)) == pytest.approx(4.07, abs=0.005)
+    assert z_statistic(Window(40, 2_000, 180, 18_000)) == stated("4.07")
 
 
 @steady
