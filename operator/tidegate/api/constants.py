@@ -52,11 +52,11 @@ DESTINATION_TEMPLATES: Final = frozenset(
 )
 """The templates that tell destinations apart, not revisions."""
 
-SHARE_TEMPLATES: Final = frozenset({"envoy-error-rate", "istio-error-rate"})
-"""The templates whose value is a share of the requests, so that value x samples are events."""
-
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""
 
 SLOW_TEMPLATES: Final = frozenset({"envoy-slow-share", "istio-slow-share"})
 """The templates that read `threshold`, and need it."""
+
+SHARE_TEMPLATES: Final = SLOW_TEMPLATES | {"envoy-error-rate", "istio-error-rate"}
+"""The templates whose value is a share of the requests, so that value x samples are events."""
