@@ -65,9 +65,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
 @pytest.fixture
 async def metrics(lab, monkeypatch) -> AsyncIterator[PrometheusMetrics]:
     monkeypatch.setattr(provider_module, "ANSWER_AGE_S_MAX", 0.01)
-    made = PrometheusMetrics(
-        {"default": ProviderConfig(lab.url)}, TelemetryConfig(window_s=WINDOW_S), WallClock()
-    )
+    made = PrometheusMetrics({"default": ProviderConfig(lab.url)}, TelemetryConfig(), WallClock())
     yield made
     await made.close()
 
