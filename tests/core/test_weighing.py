@@ -68,8 +68,14 @@ def test_a_gate_never_passes_a_release_that_is_worse():
     assert decision.status.run.stage == "Phase"
 
 
-def test_nothing_is_shown_before_the_least_number_of_windows():
-    assert guarded(windows(5, RUINOUS)).decided().status.run is not None
+@pytest.mark.parametrize("rate", [0.0, GOOD, RUINOUS])
+def test_before_the_least_number_of_windows_nothing_is_shown_and_a_guard_holds(rate):
+    status = guarded(windows(5, rate)).decided().status
+    assert verdict(status) is Verdict.UNDECIDED
+    assert status.run.stage == "Phase"
+
+
+def test_a_ruinous_release_is_sent_back_at_the_least_number_of_windows():
     assert guarded(windows(6, RUINOUS)).decided().status.run is None
 
 

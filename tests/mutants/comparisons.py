@@ -150,4 +150,12 @@ MUTANTS = (
         "scene.now",
         (LOOKING + "test_nothing_is_looked_at_before_the_hold_is_over",),
     ),
+    Mutant(
+        "a guard passes on windows by which nothing could have been shown",
+        ISSUE,
+        "core/weighing.py",
+        "Verdict.PASS if enough else Verdict.UNDECIDED",
+        "Verdict.PASS",
+        (WEIGHING + "test_before_the_least_number_of_windows_nothing_is_shown_and_a_guard_holds",),
+    ),
 )
