@@ -138,7 +138,6 @@ UNBUILT_PARTS = {
     "variant": "blue",
 }
 NOT_YET = [
-    (("mode", "observe"),) * 2,
     (("guards.0.severity", "critical"), ("guards[0].severity", None)),
     (
         ("phases.1.guards", [{"metric": "error-rate", "max": 1, "severity": "info"}]),

@@ -16,6 +16,7 @@ GRANTED = {
     ("networking.istio.io", "virtualservices"): "get list watch create patch",
     ("networking.istio.io", "destinationrules"): "get list watch create patch",
     ("gateway.networking.k8s.io", "httproutes"): "get list watch create patch",
+    ("", "configmaps"): "get list watch",
     ("events.k8s.io", "events"): "create",
 }
 LEASE = {("coordination.k8s.io", "leases"): "get update create"}
@@ -29,7 +30,17 @@ def test_the_operator_has_these_rights_and_no_other():
 
 def test_the_operator_sees_no_secret_and_starts_no_pod_by_itself():
     resources = {resource for _, resource, _ in rights(pick(render(), "ClusterRole"))}
-    assert not {"secrets", "configmaps", "pods", "pods/exec", "*"} & resources
+    assert not {"secrets", "pods", "pods/exec", "*"} & resources
+
+
+def test_secrets_are_read_only_where_the_administrator_says_so_and_never_written():
+    role = pick(render({"rbac": {"secrets": True}}), "ClusterRole")
+    assert set(rights(role)) - EXPECTED == {("", "secrets", "get")}
+
+
+def test_a_cluster_whose_releases_need_no_config_maps_may_keep_them_closed():
+    role = pick(render({"rbac": {"configMaps": False}}), "ClusterRole")
+    assert EXPECTED - set(rights(role)) == {("", "configmaps", v) for v in ("get", "list", "watch")}
 
 
 def test_no_role_has_a_wildcard_or_lifts_itself():

@@ -29,7 +29,7 @@ MAY_END_THE_RUN = frozenset({"spec.phases[].hold", "spec.phases[].name", "spec.p
 """Leaves of a phase that is on: with them changed the run may go on to its end, which is right."""
 MAY_KEEP_PODS = frozenset({"spec.replicas", "spec.phases[].replicas", "spec.phases[].weight"})
 """Leaves by which pods are asked for: while a run is on, those that were started stay."""
-MAY_START_A_RUN = frozenset({"spec.template"})
+MAY_START_A_RUN = frozenset({"spec.template", "spec.contentOf.configMaps[]"})
 NOT_TYPED = "failed to create typed patch object"
 """How an API server refuses an apply of the wrong type; with status 500, it is true."""
 LISTS = {

@@ -149,6 +149,8 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
             [{k: v for k, v in HOOK.items() if k != "cronJob"} | {"service": "shop"}],
         ),
     ),
+    "spec.contentOf.configMaps": (("contentOf", {"configMaps": ["kube-root-ca.crt"]}),),
+    "spec.contentOf.secrets": (("contentOf", {"secrets": ["shop-key"]}),),
     "spec.antiAffinity": (("antiAffinity", "preferred"),),
     "spec.capacity": (("capacity", {"mode": "shift", "headroom": "10%"}),),
     "spec.bake": (("bake", {"duration": "1m"}),),
@@ -181,6 +183,7 @@ VALUES: dict[str, Values] = {
     "spec.drain.min": {"other": "400ms"},
     "spec.guards[].of": {"other": 3},
     "spec.phases[].guards[].of": {"other": 3},
+    "spec.contentOf.configMaps[]": {"other": "kube-root-ca.crt"},
     "spec.workloadRef.kind": {"other": "StatefulSet"},
     "spec.phases[].match[].headers.*.regex": {"odd": "(("},
 }

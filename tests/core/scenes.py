@@ -10,7 +10,8 @@ from typing import Literal
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.phases import Phase
-from tidegate.api.rollout import LabelSelector, Rollout, RolloutSpec
+from tidegate.api.rollout import Rollout, RolloutSpec
+from tidegate.api.selector import LabelSelector
 from tidegate.api.status import (
     PhaseStatus,
     RolloutStatus,

@@ -253,3 +253,11 @@ def test_no_test_and_no_number_raises_or_passes_without_a_share(
 
 def test_a_test_reads_well_as_a_bound():
     assert bound_text(GUARD) == "<= 1.2 x stable (sequential)"
+
+
+def test_a_run_that_is_only_observed_is_told_what_a_test_showed_and_goes_on():
+    observed = TESTED.model_copy(update={"mode": "observe"})
+    decision = guarded(windows(20, TWICE)).with_(spec=observed).decided()
+    (told,) = (note for note in decision.notes if note.reason == "WouldRevert")
+    assert "worse than 1.2 times is shown (evidence" in told.message
+    assert decision.status.run is not None

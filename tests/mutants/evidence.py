@@ -10,7 +10,25 @@ ANSWERING = "tests/core/test_answering.py::"
 PHASE_GUARDS = "tests/core/test_phase_guards.py::"
 HOSTILE = "tests/adapters/prometheus/test_hostile_answers.py::"
 
+OBSERVING = "tests/properties/test_observing.py::"
+
 MUTANTS = (
+    Mutant(
+        "a metric that only tells sends a release back",
+        "argo-rollouts #2819",
+        "core/revert.py",
+        "    return late if scene.observing else _on_breach",
+        "    return _on_breach",
+        (OBSERVING + "test_a_bad_release_is_promoted_and_what_speaks_against_it_is_told_once",),
+    ),
+    Mutant(
+        "what a metric would have done is told at every look",
+        "flagger #1591",
+        "core/observing.py",
+        "    if run is None or what in run.overlooked or",
+        "    if run is None or",
+        (OBSERVING + "test_a_bad_release_is_promoted_and_what_speaks_against_it_is_told_once",),
+    ),
     Mutant(
         "a phase's looser guard is judged by the readings of the usual one",
         "requirement: guards of one phase",
@@ -199,8 +217,8 @@ MUTANTS = (
         "the deadline for ready pods is never over",
         "flagger #1591",
         "core/revert.py",
-        "_on_breach(scene) or _on_deadline(scene) or",
-        "_on_breach(scene) or",
+        "    late = _on_deadline(scene) or _on_timeout(scene)\n",
+        "    late = _on_timeout(scene)\n",
         (REVERTS + "test_pods_that_are_not_ready_by_the_deadline_end_the_run",),
     ),
     Mutant(

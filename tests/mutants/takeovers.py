@@ -6,7 +6,41 @@ ADOPTING = "tests/core/test_adopting.py::"
 PROPERTIES = "tests/properties/test_takeover.py::"
 WORKLOADS = "tests/adapters/kubernetes/test_workloads.py::"
 
+CONTENT = "tests/adapters/kubernetes/test_content.py::"
+
 MUTANTS = (
+    Mutant(
+        "a ConfigMap that has vanished releases another version",
+        "flagger #1046",
+        "adapters/kubernetes/revisions.py",
+        "    if template is None or content.problems:\n",
+        "    if template is None:\n",
+        (CONTENT + "test_what_is_missing_is_named_and_is_no_other_revision",),
+    ),
+    Mutant(
+        "a label on a ConfigMap starts a release",
+        "flagger #417",
+        "adapters/kubernetes/content.py",
+        "    held = {part: body[part] for part in HELD if body.get(part)}\n",
+        "    held = dict(body)\n",
+        (CONTENT + "test_a_label_or_a_new_object_with_the_same_content_releases_nothing",),
+    ),
+    Mutant(
+        "an API server that does not answer has changed a ConfigMap",
+        "flagger #989",
+        "adapters/kubernetes/content.py",
+        "            return known or _unreadable(resource, key, error)\n",
+        "            return _unreadable(resource, key, error)\n",
+        (CONTENT + "test_an_api_server_that_does_not_answer_has_changed_nothing",),
+    ),
+    Mutant(
+        "what a Secret holds can be guessed from a fast digest on pods",
+        "by analogy: CWE-916",
+        "adapters/kubernetes/content.py",
+        '        salt = f"{rollout.uid}/{name}"\n',
+        '        salt = ""\n',
+        (CONTENT + "test_the_digest_of_a_secret_is_each_rollouts_own",),
+    ),
     Mutant(
         "a Deployment loses its pods before ours are ready",
         "argo-rollouts #4065",
@@ -62,8 +96,8 @@ MUTANTS = (
         "an upgraded API server starts a release of every Deployment",
         "argo-rollouts #4696",
         "adapters/kubernetes/workloads.py",
-        "if _bare(known) == bare}",
-        "if template_of(known) == template_of(body)}",
+        "if _bare(template_of(known)) == bare}",
+        "if template_of(known) == template}",
         (WORKLOADS + "test_fields_that_an_upgraded_api_server_fills_in_make_no_other_revision",),
     ),
 )

@@ -98,6 +98,8 @@ class Memory:
     """Unix time since when a Rollout is paused, by uid."""
     secrets: dict[Key, tuple[str, ...]] = field(default_factory=dict)
     """Values of Secrets, decoded."""
+    named_secrets: set[Key] = field(default_factory=set)
+    """Secrets that some Rollout names, or has named, as a part of its revision."""
     namespaces: set[str] = field(default_factory=set)
     """Namespaces in which a Rollout is or was."""
 
@@ -194,6 +196,8 @@ class Memory:
         body, uid = change.body, uid_of(change.body)
         self.namespaces.add(change.key[0])
         self.places[uid] = change.key
+        named = part(body, "spec", "contentOf", "secrets") or ()
+        self.named_secrets |= {(change.key[0], name) for name in named}
         if change.after is None:
             self.reverted.pop(uid, None)
             self.paused_since.pop(uid, None)

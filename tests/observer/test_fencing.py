@@ -192,6 +192,15 @@ def test_asking_for_a_secret_is_objected_to_also_when_it_is_refused():
     assert "I18" in tale.names()
 
 
+def test_a_secret_that_a_rollout_names_may_be_read_and_no_other_and_none_listed():
+    for verb, name, objected in (("get", "s", False), ("get", "t", True), ("list", "s", True)):
+        named = rollout()
+        named["spec"]["contentOf"] = {"secrets": ["s"]}
+        tale = Tale().stands(named).operator(named)
+        tale.docket.log(tale.write(thing("Secret", name), verb=verb))
+        assert ("I18" in tale.names()) == objected
+
+
 def test_a_secret_in_a_status_is_objected_to():
     secret = thing("Secret", "s", data={"token": "Y29ycmVjdC1ob3JzZS1iYXR0ZXJ5"})
     told = rollout(state="Progressing", run=run(), message="got correct-horse-battery")

@@ -16,7 +16,8 @@ from tests.properties.watch import Watch
 from tests.properties.world import Depth, Proxy, Setting, Span, World
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.phases import HttpMatch, Phase, StringMatch
-from tidegate.api.rollout import Bake, Blind, Drain, LabelSelector, RolloutSpec
+from tidegate.api.rollout import Bake, Blind, Drain, RolloutSpec
+from tidegate.api.selector import LabelSelector
 from tidegate.api.status import Stage
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 

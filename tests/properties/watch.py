@@ -141,6 +141,8 @@ class Watch:
         assert left.started_at is not None
         assert now - left.started_at >= timedelta(seconds=phase.hold_s), "hold cut short"
         assert left.started_at >= left.entered_at, "hold began before the phase"
+        if rollout.spec.mode == "observe":
+            return  # metrics only tell
         dark = phase.weight == 0 and not phase.match
         own = {guard.metric for guard in phase.guards}
         for i, guard in enumerate(rollout.spec.guards):

@@ -105,6 +105,15 @@ def test_a_pause_names_who_since_when_and_why():
     assert told(AT_REST, paused=True).pause == "by spec.paused"
 
 
+def test_what_mode_observe_overlooked_is_told_of_a_run_that_is_on_and_of_one_that_is_over():
+    on = told(IN_PHASE | {"run": RUN | {"overlooked": ["guard/0", "blind"]}})
+    assert on.run.endswith(", mode observe overlooked guard/0, blind")
+    last = IN_PHASE["lastRun"] | {"outcome": "Promoted"}
+    words = "run 3: promoted; mode observe overlooked guard/0"
+    assert told(AT_REST | {"lastRun": last | {"message": words}}).last_run.endswith(words)
+    assert "run 3" not in told(AT_REST | {"lastRun": last | {"message": "run 3"}}).last_run
+
+
 def test_an_operator_that_lags_behind_is_told():
     assert "generation 4" in told({"observedGeneration": 3}).unseen
     assert "not looked" in told({"observedGeneration": -1}).unseen

@@ -17,6 +17,9 @@ LABEL_POD_TEMPLATE_HASH: Final = "pod-template-hash"
 ANNOTATION_EPOCH: Final = "tidegate.io/epoch"
 """On ReplicaSets: the leadership that last took them over. On other objects only for a moment."""
 
+ANNOTATION_CONTENT: Final = "tidegate.io/content"
+"""On pods: a digest of the ConfigMaps and Secrets whose content is part of the revision."""
+
 FINALIZER: Final = "tidegate.io/traffic"
 """On a Rollout in the middle of something: a deletion waits until its traffic is back."""
 

@@ -34,6 +34,7 @@ MAX_ROUTES: Final = 32
 MAX_SNI_HOSTS: Final = 16
 MAX_HTTP_ROUTES: Final = 16
 MAX_HTTP_ROUTE_RULES: Final = 16
+MAX_CONTENTS: Final = 16
 MAX_MANAGED_HOSTS: Final = 16
 MAX_MANAGED_GATEWAYS: Final = 16
 MAX_SELECTOR_LABELS: Final = 16
@@ -44,6 +45,7 @@ MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
 MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
+MAX_OVERLOOKED: Final = 64
 MAX_DRAINING: Final = 16
 MAX_PROVEN: Final = 10
 MAX_CONDITIONS: Final = 16

@@ -11,64 +11,18 @@ from tidegate.api import limits
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Guard, Metric
 from tidegate.api.constants import FINALIZER
+from tidegate.api.content import ContentOf
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem, SpecError
-from tidegate.api.scalars import DurationS, LabelKey, LabelValue, ObjectName, PercentText
+from tidegate.api.scalars import DurationS, ObjectName, PercentText
+from tidegate.api.selector import LabelSelector
 from tidegate.api.traffic import Traffic
 from tidegate.api.wire import as_object, read_strictly
 
 HEADROOM_PERCENT: Final = 10
 """What stable keeps above its share with `mode: shift`, where `headroom` says nothing."""
 Replicas = Annotated[int, Field(ge=0, le=limits.MAX_REPLICAS)]
-
-
-class LabelRequirement(ApiModel):
-    """One condition on a label."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
-            message="In and NotIn need at least one value, Exists and DoesNotExist take none",
-            holds=lambda need: (need.operator in {"In", "NotIn"}) == bool(need.values),
-        ),
-    )
-
-    key: LabelKey = Field(description="Label key.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(
-        description="In, NotIn, Exists or DoesNotExist."
-    )
-    values: tuple[LabelValue, ...] = Field(
-        (),
-        max_length=limits.MAX_SELECTOR_VALUES,
-        description="Values for In and NotIn; empty for the other two.",
-        json_schema_extra=ATOMIC,
-    )
-
-
-class LabelSelector(ApiModel):
-    """Which pods belong to the Rollout."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="has(self.matchLabels) && size(self.matchLabels) > 0 || "
-            "has(self.matchExpressions) && size(self.matchExpressions) > 0",
-            message="must name at least one label; an empty selector would claim every pod",
-            holds=lambda selector: bool(selector.match_labels or selector.match_expressions),
-        ),
-    )
-
-    match_labels: dict[str, LabelValue] = Field(
-        default_factory=dict,
-        max_length=limits.MAX_SELECTOR_LABELS,
-        description="Labels a pod must have, by key.",
-    )
-    match_expressions: tuple[LabelRequirement, ...] = Field(
-        (),
-        max_length=limits.MAX_SELECTOR_EXPRESSIONS,
-        description="Further conditions on labels; all must hold.",
-        json_schema_extra=ATOMIC,
-    )
 
 
 class WorkloadRef(ApiModel):
@@ -300,6 +254,11 @@ class RolloutSpec(ApiModel):
         None,
         description="Deployment to take over, instead of template: its pod template is released, "
         "its own pods go once ours serve, and a deletion of the Rollout gives it back.",
+    )
+    content_of: ContentOf | None = Field(
+        None,
+        description="ConfigMaps and Secrets whose content is part of the revision: a change of it "
+        "starts a release, as a change of the template does.",
     )
     progress_deadline_s: DurationS = Field(
         600.0,

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ATOMIC, ApiModel, keyed_by
-from tidegate.api.evidence import CheckEvidence
+from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
+from tidegate.api.evidence import Gathered
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -109,6 +109,13 @@ class RunStatus(ApiModel):
         "",
         description="Why the run goes back to a proven revision, without phases and without "
         "waiting for metrics; empty for a release.",
+    )
+    overlooked: tuple[CheckId, ...] = Field(
+        (),
+        max_length=limits.MAX_OVERLOOKED,
+        description="What would have stopped the run, had mode been enforce: checks, phases and "
+        "blind. The history says when and why.",
+        json_schema_extra=SET,
     )
     history: tuple[RunEntry, ...] = Field(
         (),
@@ -337,12 +344,7 @@ class RolloutStatus(ApiModel):
         description="The last word of each guard and gate.",
         json_schema_extra=keyed_by("id"),
     )
-    evidence: tuple[CheckEvidence, ...] = Field(
-        (),
-        max_length=limits.MAX_TESTS,
-        description="What the statistical tests of the run have gathered.",
-        json_schema_extra=keyed_by("id"),
-    )
+    evidence: Gathered = Field((), description="What statistical tests gathered in the run.")
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(

@@ -15,10 +15,6 @@ def _is_set(value: object) -> bool:
     return value not in (None, (), {}, "")
 
 
-def _observes(value: object) -> bool:
-    return value == "observe"
-
-
 def _not_stable(value: object) -> bool:
     return value != "stable"
 
@@ -35,7 +31,6 @@ def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
 
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
-    "spec.mode": (_observes, "observe is not built yet; leave mode out or use enforce"),
     "spec.guards[].severity": (_is_set, "severity is not built yet; leave it out"),
     "spec.phases[].guards[].severity": (_is_set, "severity is not built yet; leave it out"),
     "spec.phases[].approval": (

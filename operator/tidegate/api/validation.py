@@ -17,7 +17,8 @@ from tidegate.api.constants import (
 )
 from tidegate.api.header_checks import header_problems
 from tidegate.api.problems import FieldProblem
-from tidegate.api.rollout import LabelRequirement, LabelSelector, RolloutSpec
+from tidegate.api.rollout import RolloutSpec
+from tidegate.api.selector import LabelRequirement, LabelSelector
 from tidegate.api.walk import walk
 
 

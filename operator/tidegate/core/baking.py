@@ -91,7 +91,7 @@ def _obstacle(scene: Scene) -> str:
     """What keeps a bake whose time is over from ending, or ""."""
     if scene.paused:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
-    for check, guard in scene.guards() if scene.full else ():
+    for check, guard in scene.guards() if scene.full and not scene.observing else ():
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS:
             return f"guard {guard.metric} is {verdict.value}"

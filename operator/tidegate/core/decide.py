@@ -25,6 +25,7 @@ from tidegate.core import (
     lost,
     making,
     measuring,
+    observing,
     promotion,
     reasons,
     resting,
@@ -32,6 +33,7 @@ from tidegate.core import (
     running,
     undoing,
 )
+from tidegate.core.breaches import breaches
 from tidegate.core.decision import (
     Decision,
     HoldRollout,
@@ -40,9 +42,8 @@ from tidegate.core.decision import (
     Note,
     PointDestination,
 )
-from tidegate.core.observation import Observed, Problem, Reading
-from tidegate.core.proving import breached
-from tidegate.core.scene import Check, Scene, Step, changed
+from tidegate.core.observation import Observed, Problem
+from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
 from tidegate.core.switching import as_switch
@@ -98,7 +99,7 @@ def _loss_noted(stored: RolloutStatus, step: Step) -> Step:
 
 
 def _problems(scene: Scene) -> tuple[Problem, ...]:
-    refused = measuring.refused(scene)
+    refused = None if scene.observing else measuring.refused(scene)
     return scene.observed.problems + adopting.problems(scene) + ((refused,) if refused else ())
 
 
@@ -108,6 +109,7 @@ RULES: tuple[Callable[[Scene], Step | None], ...] = (
     undoing.sends,
     answering.abort,
     revert.on_trouble,
+    observing.step,
     answering.answer,
     revert.found_back,
 )
@@ -183,19 +185,11 @@ def _ends_bake(scene: Scene) -> Step:
     return baking.ended(scene, reasons.SUPERSEDED, f"revision {scene.target} is the template now")
 
 
-def _since_resumed(scene: Scene, check: Check) -> tuple[Reading, ...]:
-    """What was measured since a person last said that it may go on."""
-    resumed = scene.status.resumed_at
-    readings = scene.readings(check)
-    return tuple(r for r in readings if r.at > resumed) if resumed else readings
-
-
 def _paused_by_guard(scene: Scene) -> Step | None:
-    if scene.status.pause is not None or scene.undo:
+    if scene.status.pause is not None or scene.undo or scene.observing:
         return None
-    for check, guard in scene.guards():
-        readings = _since_resumed(scene, check)
-        if guard.then != "pause" or not breached(scene, check, guard, readings):
+    for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
+        if guard.then != "pause":
             continue
         message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
         pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)

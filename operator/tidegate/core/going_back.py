@@ -7,10 +7,9 @@ present revision is the wrong one. Pods before traffic, and traffic away before 
 from __future__ import annotations
 
 from tidegate.api.status import RolloutStatus, RunStatus, Stage
-from tidegate.core import capacity, reasons
+from tidegate.core import beginning, capacity, reasons
 from tidegate.core.decision import Note, SetWeight
-from tidegate.core.journal import noted
-from tidegate.core.scene import Scene, changed
+from tidegate.core.scene import Scene
 
 ALL = 100
 
@@ -27,22 +26,7 @@ def begun(scene: Scene, status: RolloutStatus, to: str, why: str) -> RolloutStat
         min_replicas=scene.full,
         undo=why,
     )
-    run = noted(run, scene.now, "run", reasons.RUN_STARTED, sentence(run))
-    return changed(
-        status,
-        run=run,
-        phase=None,
-        canary_revision=to,
-        reverted_revision=None,
-        last_run_number=number,
-        pause=None,
-        resumed_at=None,
-        checks=(),
-        waiting_since=None,
-        waiting_ready=None,
-        deadline_since=None,
-        blind_since=None,
-    )
+    return beginning.begun(scene, status, run, sentence(run))
 
 
 def sentence(run: RunStatus) -> str:

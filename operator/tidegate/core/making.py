@@ -17,7 +17,7 @@ from tidegate.core.measuring import obstacle_to_raise
 from tidegate.core.observation import OwnRoute, Problem
 from tidegate.core.scene import Scene, Step
 
-ELSEWHERE = frozenset({reasons.TEMPLATE_REFUSED, reasons.QUERY_REFUSED})
+ELSEWHERE = frozenset({reasons.TEMPLATE_REFUSED, reasons.QUERY_REFUSED, reasons.CONTENT_NOT_FOUND})
 """Reasons of problems that say nothing about the routes or where they lead."""
 
 

@@ -8,6 +8,7 @@ from tidegate.api.status import Verdict
 from tidegate.core import adopting
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
+from tidegate.core.proving import trouble
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
@@ -78,7 +79,7 @@ def refused(scene: Scene) -> Problem | None:
 
 def unanswered(scene: Scene) -> str:
     """Why the first traffic has to wait ("" if it need not): a check without any answer yet."""
-    for check in scene.probes():
+    for check in () if scene.observing else scene.probes():
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
             return f"metric {check.bound.metric} was not asked yet"
@@ -92,14 +93,14 @@ def obstacle_to_raise(scene: Scene) -> str:
 
     No data is no obstacle, for before the first traffic there is none to have.
     """
-    for check, guard in scene.guards():
+    for check, guard in () if scene.observing else scene.guards():
         readings = scene.readings(check)
         answers = scene.observed.readings.get(check.id, ())
         if not answers or not fresh(guard, answers[-1].at, scene.now):
             return f"guard {guard.metric} was not read yet"
         verdict = verdict_of(scene, check)
         if verdict is Verdict.ERROR:
-            return f"guard {guard.metric} cannot be measured: {readings[-1].detail}"
+            return f"guard {guard.metric} cannot be measured: {trouble(check, readings[-1])}"
         if verdict is Verdict.FAIL:
             return f"guard {guard.metric} fails now"
     return ""

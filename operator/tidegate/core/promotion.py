@@ -45,6 +45,8 @@ def step(scene: Scene) -> Step:
 
 def _guarded(scene: Scene) -> Step | None:
     """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
+    if scene.observing:
+        return None  # a breach is told at once, and the bare time of a look holds nobody up
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     for check, guard in scene.guards() if scene.full else ():
         readings = scene.readings(check)

@@ -26,6 +26,11 @@ PHASE_DEADLINE_EXCEEDED = "PhaseDeadlineExceeded"
 ABORTED = "Aborted"
 DELETED = "Deleted"
 
+# What would have been done to a run, had mode been enforce
+WOULD_REVERT = "WouldRevert"
+WOULD_PAUSE = "WouldPause"
+WOULD_HOLD = "WouldHold"
+
 # What a run waits for
 WAITING_FOR_PODS = "WaitingForPods"
 WAITING_FOR_TRAFFIC = "WaitingForTraffic"
@@ -46,6 +51,9 @@ WORKLOAD_LARGER = "WorkloadLarger"
 WORKLOAD_CHANGED = "WorkloadChanged"
 GIVING_BACK = "GivingBack"
 GIVEN_BACK = "GivenBack"
+
+# ConfigMaps and Secrets that are part of the revision
+CONTENT_NOT_FOUND = "ContentNotFound"
 
 # At rest
 HEALTHY = "Healthy"

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from tidegate.api.status import PhaseStatus, RunStatus, Stage
 from tidegate.core import adopting, reasons
+from tidegate.core.beginning import begun
 from tidegate.core.capacity import PERCENT, weight_left_on_canary
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import (
@@ -20,7 +21,6 @@ from tidegate.core.decision import (
     ReleaseRollout,
     ScaleReplicaSet,
 )
-from tidegate.core.journal import noted
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
@@ -246,22 +246,9 @@ def _start(scene: Scene) -> Step | None:
     message = f"run {number}: revision {status.stable_revision} to {target}"
     if run.skip_to_end:
         message += "; it was stable before, so its phases are left out (spec.fastTrack)"
-    run = noted(run, scene.now, "run", reasons.RUN_STARTED, message)
     first = scene.spec.phases[0].name if scene.spec.phases else ""
     phase = PhaseStatus(index=0, name=first, entered_at=scene.now) if first else None
-    started = changed(
-        status,
-        run=run,
-        phase=phase,
-        canary_revision=target,
-        reverted_revision=None,
-        last_run_number=number,
-        resumed_at=None,
-        checks=(),
-        waiting_since=None,  # what stable lacked at rest is not the new revision's delay
-        waiting_ready=None,
-        blind_since=None,
-    )
+    started = begun(scene, status, run, message, phase)
     return Step(started, notes=(Note(reasons.RUN_STARTED, message),), reason=reasons.RUN_STARTED)
 
 

@@ -12,16 +12,13 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import capacity, deadlines, going_back, reasons
-from tidegate.core.comparing import against
+from tidegate.core import capacity, deadlines, going_back, observing, reasons
+from tidegate.core.breaches import breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
-from tidegate.core.proving import breached, evidence_text
 from tidegate.core.scene import Scene, Step, changed
-from tidegate.core.testing import tested
-from tidegate.core.verdicts import bound_text
 
 OUTCOME_PROMOTED = "Promoted"
 OUTCOME_REVERTED = "Reverted"
@@ -85,7 +82,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         to_revision=run.to_revision,
         outcome=outcome,
         reason=reason,
-        message=message,
+        message=observing.summed_up(scene, message),
         started_at=run.started_at,
         finished_at=scene.now,
         kept_replicas=run.min_replicas if scene.spec.replicas < run.min_replicas else None,
@@ -192,30 +189,16 @@ def on_trouble(scene: Scene) -> Step | None:
         return None
     if scene.undo:
         return _on_deadline(scene)
-    return _on_breach(scene) or _on_deadline(scene) or _on_timeout(scene) or _on_blindness(scene)
+    late = _on_deadline(scene) or _on_timeout(scene)
+    return late if scene.observing else _on_breach(scene) or late or _on_blindness(scene)
 
 
 def _on_breach(scene: Scene) -> Step | None:
-    for check, guard in scene.guards():
-        readings = scene.readings(check)
-        if guard.then != "revert" or not breached(scene, check, guard, readings):
-            continue
-        if tested(guard):
-            message = (
-                f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
-            )
-            return send_back(scene, reasons.GUARD_BREACHED, message)
-        worst = f"{_number(readings[-1].value)}{against(guard, readings[-1])}"
-        message = (
-            f"guard {guard.metric} is {worst}, must be {bound_text(guard)} "
-            f"(failed {guard.breaches} of {guard.of})"
-        )
-        return send_back(scene, reasons.GUARD_BREACHED, message)
+    for check, guard, readings in breaches(scene):
+        if guard.then == "revert":
+            why = breach_text(scene, check, guard, readings[-1])
+            return send_back(scene, reasons.GUARD_BREACHED, why)
     return None
-
-
-def _number(value: float | None) -> str:
-    return "not measured" if value is None else f"{value:.4g}"
 
 
 def _on_deadline(scene: Scene) -> Step | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.phases import HttpMatch, Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, reasons, shifting
+from tidegate.core import deadlines, observing, reasons, shifting
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
 from tidegate.core.decision import (
@@ -362,11 +362,11 @@ def _measured(scene: Scene) -> Step | None:
     obstacle = obstacle_to_pass(scene)
     if not obstacle:
         return _not_paused(scene)
-    phase = scene.phase
-    name = phase.name if phase else ""
-    return Step(
-        scene.status, reason=reasons.WAITING_FOR_GATES, message=f"phase {name} waits: {obstacle}"
-    )
+    name = scene.phase.name if scene.phase else ""
+    if scene.observing:
+        return observing.phase_waits(scene, name, obstacle) or _not_paused(scene)
+    message = f"phase {name} waits: {obstacle}"
+    return Step(scene.status, reason=reasons.WAITING_FOR_GATES, message=message)
 
 
 def _advance(scene: Scene) -> Step:

@@ -88,6 +88,11 @@ class Scene:
         return self.run is not None and bool(self.run.undo)
 
     @property
+    def observing(self) -> bool:
+        """Whether metrics only tell what they would do."""
+        return self.spec.mode == "observe"
+
+    @property
     def canary_revision(self) -> str | None:
         """Whom the run's canary destination is for: who is tried; in a bake, who may come back."""
         return canary_of(self.run) if self.run else None

@@ -23,6 +23,7 @@ from tidegate.api.status import (
     WorkloadDrift,
     WorkloadStage,
 )
+from tidegate.core.observing import OVERLOOKED
 from tidegate.views.amounts import age, count_text, span_text, value_text
 from tidegate.views.foreign_text import clean
 
@@ -217,7 +218,8 @@ def _run(run: RunStatus | None, now: datetime) -> str:
     since = span_text((now - run.started_at).total_seconds())
     if run.undo:
         return f"{_numbered(run)}, going back for {since}: {run.undo}"
-    return f"{_numbered(run)}, {run.stage.value.lower()} for {since}{skipped}"
+    told = f", mode observe overlooked {', '.join(run.overlooked)}" if run.overlooked else ""
+    return f"{_numbered(run)}, {run.stage.value.lower()} for {since}{skipped}{told}"
 
 
 def _numbered(run: RunStatus | LastRun) -> str:
@@ -228,8 +230,9 @@ def _last_run(last: LastRun | None, now: datetime) -> str:
     if last is None:
         return ""
     took = span_text((last.finished_at - last.started_at).total_seconds())
-    # A promoted run's message only repeats its number and revisions.
-    why = f": {last.message}" if last.message and last.outcome != "Promoted" else ""
+    # A promoted run's message only repeats its number and revisions, but for what was overlooked.
+    told = last.outcome != "Promoted" or OVERLOOKED in last.message
+    why = f": {last.message}" if last.message and told else ""
     when = f"{age(last.finished_at, now)} after {took}"
     return f"{_numbered(last)}, {last.outcome.lower()} {when}{why}"
 

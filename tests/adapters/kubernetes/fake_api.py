@@ -18,12 +18,14 @@ from tidegate.adapters.kubernetes.api import JSON_PATCH, Api
 WAIT_S_MAX = 30.0
 POLL_S = 0.002
 PLURALS = {
+    "configmaps",
     "deployments",
     "destinationrules",
     "httproutes",
     "leases",
     "replicasets",
     "rollouts",
+    "secrets",
     "services",
     "virtualservices",
 }

@@ -126,7 +126,7 @@ async def test_a_request_carries_query_body_type_and_token(fake: FakeApi, api: A
     api._client.configuration.api_key["BearerToken"] = "Bearer secret"
     fake.says("PATCH", PATH, 200, {"kind": "Service"})
     answer = await api.request(
-        "PATCH", PATH, query={"a": "b c"}, body={"x": 1}, content_type=MERGE_PATCH
+        "PATCH", PATH, query={"a": "b c"}, body={"x": 1}, media_type=MERGE_PATCH
     )
     (call,) = fake.calls
     assert answer == {"kind": "Service"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.adapters.kubernetes.objects import SPEC, Object, rollout
 from tidegate.adapters.kubernetes.replica_sets import replica_set_body, revision_of, spelling_of_set
 from tidegate.adapters.kubernetes.spreading import PREFERRED, REQUIRED
-from tidegate.adapters.kubernetes.workloads import target_of
+from tidegate.adapters.kubernetes.workloads import target_of, template_of
 from tidegate.api.constants import LABEL_REVISION, LABEL_ROLLOUT
 from tidegate.api.rollout import Rollout
 
@@ -112,4 +112,4 @@ def test_a_deployment_that_is_taken_over_has_the_revision_that_its_pods_have():
     wanted = wanting("preferred")
     deployment = {"metadata": {"name": "web"}, "spec": {"template": wanted.spec.template}}
     ours = replica_set_body(wanted, "older", 1)
-    assert target_of(deployment, [ours]) == "older"
+    assert target_of(template_of(deployment), [ours]) == "older"

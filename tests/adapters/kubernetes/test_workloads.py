@@ -13,7 +13,7 @@ from tests.adapters.kubernetes.objects import ROLLOUTS, SETS, SPEC, rollout_body
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.replica_sets import replica_set_body, revision_of
 from tidegate.adapters.kubernetes.resources import uid_of
-from tidegate.adapters.kubernetes.workloads import target_of, with_template
+from tidegate.adapters.kubernetes.workloads import target_of, template_of, with_template
 from tidegate.api.constants import LABEL_POD_TEMPLATE_HASH, LABEL_REVISION
 from tidegate.api.rollout import Rollout
 from tidegate.core import reasons
@@ -223,11 +223,11 @@ def test_fields_that_an_upgraded_api_server_fills_in_make_no_other_revision():
     for one in (body, ours):
         filled = {**one["spec"]["template"]["spec"], "newField": "default"}
         one["spec"]["template"] = {**one["spec"]["template"], "spec": filled}
-    assert target_of(body, [ours]) == revision
-    assert target_of(body, []) != revision
+    assert target_of(template_of(body), [ours]) == revision
+    assert target_of(template_of(body), []) != revision
     assert uid_of(body) == "d1"
 
 
 def test_an_empty_field_of_the_template_makes_no_other_revision():
     empty = {**TEMPLATE, "metadata": {**TEMPLATE["metadata"], "creationTimestamp": None}}
-    assert target_of(deployment(template=empty), []) == revision_of(TEMPLATE)
+    assert target_of(template_of(deployment(template=empty)), []) == revision_of(TEMPLATE)

@@ -22,11 +22,13 @@ REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 
 def writes_stay_in_scope(write: Write, world: World) -> Iterator[str]:
     """I18: the operator writes only kinds that are its business, in namespaces that have a Rollout
-    (its Lease in its own); it asks for no Secret, in whatever way, granted or not.
+    (its Lease in its own); of Secrets it gets those that a Rollout names, one by one, and asks for
+    no other, in whatever way, granted or not.
     """
     if not write.by_operator:
         return
-    if write.plural == "secrets":
+    named = (write.namespace, write.name) in world.memory.named_secrets
+    if write.plural == "secrets" and not (write.verb == "get" and named):
         yield f"{write.verb} {write.target} was asked for (HTTP {write.code})"
     if write.verb not in WRITES or write.plural in REVIEWS:
         return

@@ -56,7 +56,8 @@ def _passed(change: Change, entry: Body) -> Iterator[str]:
     yield from _held(phases[place], phase, entry)
     known = {check["id"]: check for check in part(change.before, "status", "checks") or ()}
     known |= {check["id"]: check for check in part(change.after, "status", "checks") or ()}
-    for number, gate in enumerate(phases[place].get("gates") or ()):
+    enforced = part(change.before, "spec", "mode") != "observe"
+    for number, gate in enumerate(phases[place].get("gates") or ()) if enforced else ():
         check = known.get(f"gate/{place}/{number}") or {}
         if check.get("verdict") != "pass":
             said = check.get("verdict", "nowhere")

@@ -38,6 +38,9 @@ ERROR_CHARS_MAX = 500
 JSON = "application/json"
 JSON_PATCH = "application/json-patch+json"
 MERGE_PATCH = "application/merge-patch+json"
+BARE = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+"""Accept only an object's metadata."""
+BARE_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 STATUS_GONE = (404, 410)
 STATUS_CONFLICT = 409
@@ -88,11 +91,12 @@ class Api:
         *,
         query: Mapping[str, str] | None = None,
         body: Any = None,
-        content_type: str = JSON,
+        media_type: str = JSON,
         timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> dict[str, Any]:
         """Send one request and return the object it answers with.
 
+        `media_type` is what a GET wants, and what any other request sends.
         A write of a process that may no longer lead is not sent: the process ends.
 
         Raises Gone (404, 410), Conflict (409), ApiUnavailable (no answer in time, 429, 5xx) or
@@ -102,7 +106,8 @@ class Api:
         if method != "GET":
             self._fence.check(f"{method} {path}")
         try:
-            response = await self._send(method, path, query, body, content_type, timeout)
+            media = {"Accept": media_type} if method == "GET" else {"Content-Type": media_type}
+            response = await self._send(method, path, query, body, media, timeout)
             raw = await response.content.read(BODY_BYTES_MAX)
             while not response.content.at_eof():
                 raw += await response.content.read(BODY_BYTES_MAX)
@@ -123,14 +128,14 @@ class Api:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, query: Mapping[str, str]
+        self, path: str, query: Mapping[str, str], accept: str = JSON
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Open a watch; iterating ends when the server ends it, ApiUnavailable on silence."""
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=WATCH_SILENCE_S
         )
         try:
-            response = await self._send("GET", path, query, None, JSON, timeout)
+            response = await self._send("GET", path, query, None, {"Accept": accept}, timeout)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ApiUnavailable(f"watch {path}: {type(error).__name__}: {error}") from error
         try:
@@ -151,11 +156,11 @@ class Api:
         path: str,
         query: Mapping[str, str] | None,
         body: Any,
-        content_type: str,
+        media: Mapping[str, str],
         limits: aiohttp.ClientTimeout,
     ) -> aiohttp.ClientResponse:
         agent = f"tidegate/{__version__}" + (f" epoch/{self.epoch}" if self.epoch else "")
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": agent}
+        headers = {"Accept": JSON, "User-Agent": agent, **media}
         auth = await self._client.configuration.auth_settings()
         for setting in auth.values():
             if setting["in"] == "header" and setting["value"]:
@@ -179,7 +184,7 @@ async def patched(
     reading the object anew, which `learn` takes over. Only if it moved on is it a Conflict.
     """
     try:
-        return await api.request("PATCH", path, body=patch, content_type=JSON_PATCH)
+        return await api.request("PATCH", path, body=patch, media_type=JSON_PATCH)
     except (ApiRefused, Conflict) as refusal:
         fresh = await api.request("GET", path)
         learn(fresh)

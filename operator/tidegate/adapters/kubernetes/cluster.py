@@ -8,21 +8,19 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from tidegate.adapters.kubernetes import revisions
 from tidegate.adapters.kubernetes import routing as routes
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
+from tidegate.adapters.kubernetes.content import Contents
 from tidegate.adapters.kubernetes.freshness import Grounds
 from tidegate.adapters.kubernetes.holding import Holder
 from tidegate.adapters.kubernetes.lost_sets import LostSets
 from tidegate.adapters.kubernetes.own_routes import OwnRouteWriter
 from tidegate.adapters.kubernetes.replica_set_writes import ReplicaSetWriter
-from tidegate.adapters.kubernetes.replica_sets import (
-    owned_by,
-    revision_of,
-    revision_of_set,
-    view_of,
-)
+from tidegate.adapters.kubernetes.replica_sets import owned_by, revision_of_set, view_of
 from tidegate.adapters.kubernetes.resources import (
+    CONFIG_MAPS,
     DEPLOYMENTS,
     DESTINATION_RULES,
     HTTP_ROUTES,
@@ -43,7 +41,7 @@ from tidegate.adapters.kubernetes.stamping import Stamper
 from tidegate.adapters.kubernetes.store import Store, newer
 from tidegate.adapters.kubernetes.templates import TemplateTrials
 from tidegate.adapters.kubernetes.watched import Watched
-from tidegate.adapters.kubernetes.workloads import Workload, Workloads, target_of, with_template
+from tidegate.adapters.kubernetes.workloads import Workloads
 from tidegate.api.actions import Action
 from tidegate.api.constants import LABEL_ROLLOUT
 from tidegate.api.problems import SpecError
@@ -74,7 +72,15 @@ from tidegate.core.observation import Observed, Problem
 from tidegate.ports.cluster import Conflict, Gone
 from tidegate.ports.metrics import Arms, Subject
 
-USERS_KINDS = (VIRTUAL_SERVICES, DESTINATION_RULES, HTTP_ROUTES, SERVICES, DEPLOYMENTS)
+USERS_KINDS = (
+    VIRTUAL_SERVICES,
+    DESTINATION_RULES,
+    HTTP_ROUTES,
+    SERVICES,
+    DEPLOYMENTS,
+    CONFIG_MAPS,
+)
+"""Watched once a Rollout refers to one."""
 GONE_KEPT = 1000
 """Uids of deleted Rollouts that are remembered; a late answer must not revive one."""
 ANSWERED_KEPT = 1000
@@ -103,16 +109,10 @@ class KubernetesCluster:
             changed=self._replica_set_changed,
         )
         self._watched = {
-            resource: Watched(api, resource, namespaces, touched)
-            for resource in (
-                VIRTUAL_SERVICES,
-                DESTINATION_RULES,
-                HTTP_ROUTES,
-                SERVICES,
-                DEPLOYMENTS,
-            )
+            resource: Watched(api, resource, namespaces, touched) for resource in USERS_KINDS
         }
         self._workloads = Workloads(api, self._watched[DEPLOYMENTS])
+        self._contents = Contents(api, self._watched[CONFIG_MAPS], touched)
         self._reader = RoutingReader(self._watched)
         self._sights: dict[Key, Sight] = {}
         self._lost = LostSets()
@@ -125,6 +125,7 @@ class KubernetesCluster:
 
     def close(self) -> None:
         """Stop watching users' objects."""
+        self._contents.close()
         for watched in self._watched.values():
             watched.close()
 
@@ -133,6 +134,7 @@ class KubernetesCluster:
         self._sights.pop(key, None)
         self._lost.forget(key)
         self._templates.forget(key)
+        self._contents.forget(key)
         for watched in self._watched.values():
             watched.forget(key)
 
@@ -152,14 +154,15 @@ class KubernetesCluster:
         routing = await self._reader.read(rollout)
         owned = tuple(body for body in self.replica_sets if owned_by(body, rollout.uid))
         workload = await self._workloads.read(rollout)
-        self._sights[key] = Sight(routing, owned, workload)
+        content = await self._contents.read(rollout)
+        self._sights[key] = Sight(routing, owned, workload, content)
         views = [view for view in map(view_of, owned) if view is not None]
-        target = _target(rollout, workload, owned)
+        written = revisions.written(rollout, workload, content)
+        target = revisions.target(written, content, owned)
         problems = [*self._spec_problems(rollout), *self._conflicts(key)]
-        problems += [*routing.problems, *workload.problems]
+        problems += [*routing.problems, *workload.problems, *content.problems]
         actions = self._pending_actions(key)
         if all(view.name != target for view in views):
-            written = with_template(rollout, workload)
             if not problems and not actions:
                 # Never in the way of what a person asks for; who waits for a webhook waits alone.
                 problems += await self._templates.problems(written, target)
@@ -284,7 +287,8 @@ class KubernetesCluster:
         match effect:
             case CreateReplicaSet():
                 lost = self._lost.of((rollout.namespace, rollout.name), rollout.uid)
-                await self._sets.create(with_template(rollout, sight.workload), effect, lost)
+                written = revisions.written(rollout, sight.workload, sight.content)
+                await self._sets.create(written, effect, lost)
             case ScaleReplicaSet():
                 await self._sets.scale(effect, sight.set_named(effect.replica_set))
             case DeleteReplicaSet():
@@ -329,7 +333,7 @@ class KubernetesCluster:
         body = {"metadata": meta, "status": status}
         path = ROLLOUT_ACTIONS.path(*key, "status")
         with suppress(Gone):  # nobody to answer
-            await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+            await self._api.request("PATCH", path, body=body, media_type=MERGE_PATCH)
         self.drop_action(key, effect.uid)
         self._answered.append(effect.uid)
 
@@ -383,10 +387,3 @@ class KubernetesCluster:
         meta = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
         self.rollouts[key_of(body)] = {**body, "metadata": meta}
         return True
-
-
-def _target(rollout: Rollout, workload: Workload, owned: Sequence[Body]) -> str:
-    """The revision of the template as it stands; "" while its Deployment cannot be read."""
-    if workload.body is not None:
-        return target_of(workload.body, owned)
-    return revision_of(rollout.spec.template) if rollout.spec.template is not None else ""

@@ -14,12 +14,16 @@ Key: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind: its group ("" for core), version, plural and kind."""
+    """One kind: its group ("" for core), version, plural and kind.
+
+    Of a `bare` one only the metadata is listed and watched: the rest may be large.
+    """
 
     group: str
     version: str
     plural: str
     kind: str
+    bare: bool = False
 
     @property
     def api_version(self) -> str:
@@ -43,6 +47,8 @@ ROLLOUT_ACTIONS = Resource(GROUP, VERSION, "rolloutactions", "RolloutAction")
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 SERVICES = Resource("", "v1", "services", "Service")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap", bare=True)
+SECRETS = Resource("", "v1", "secrets", "Secret")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 VIRTUAL_SERVICES = Resource("networking.istio.io", "v1", "virtualservices", "VirtualService")

@@ -111,7 +111,7 @@ class RunJournal:
             "status": wanted.model_dump(mode="json", by_alias=True, exclude_none=True),
         }
         path = ROLLOUT_RUNS.path(rollout.namespace, name, "status")
-        answer = await self._api.request("PATCH", path, body=body, content_type=MERGE_PATCH)
+        answer = await self._api.request("PATCH", path, body=body, media_type=MERGE_PATCH)
         return version_of(answer)
 
     async def _create(self, rollout: Rollout, run: RunStatus | LastRun, name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tidegate.adapters.kubernetes.content import Content
 from tidegate.adapters.kubernetes.replica_sets import revision_of_set
 from tidegate.adapters.kubernetes.resources import Body
 from tidegate.adapters.kubernetes.routing import Routing
@@ -12,11 +13,12 @@ from tidegate.adapters.kubernetes.workloads import Workload
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Routes and destinations, the Rollout's ReplicaSets and its Deployment as they were read."""
+    """Routes and destinations, ReplicaSets, the Deployment and named content as they were read."""
 
     routing: Routing = field(default_factory=Routing)
     sets: tuple[Body, ...] = ()
     workload: Workload = field(default_factory=Workload)
+    content: Content = field(default_factory=Content)
 
     def set_named(self, name: str) -> Body | None:
         """The ReplicaSet of that name, or None."""

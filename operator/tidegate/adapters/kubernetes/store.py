@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from tidegate.adapters.kubernetes.api import Api
+from tidegate.adapters.kubernetes.api import BARE, BARE_LIST, JSON, Api
 from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of, uid_of, version_of
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone, NotServed
 
@@ -202,7 +202,9 @@ class Store:
 
     async def _page(self, scope: str | None, query: Mapping[str, str]) -> dict[str, Any]:
         try:
-            return await self._api.request("GET", self._resource.path(scope), query=query)
+            accept = BARE_LIST if self._resource.bare else JSON
+            path = self._resource.path(scope)
+            return await self._api.request("GET", path, query=query, media_type=accept)
         except Gone as error:
             if "continue" in query:  # else what is gone is the place in an old list
                 raise
@@ -225,7 +227,7 @@ class Store:
 
     async def _watch(self, scope: str | None, version: str) -> None:
         """Follow events until the version is too old (then the caller lists again)."""
-        path = self._resource.path(scope)
+        path, accept = self._resource.path(scope), BARE if self._resource.bare else JSON
         while True:
             query = self._select() | {
                 "watch": "1",
@@ -233,7 +235,7 @@ class Store:
                 "timeoutSeconds": str(WATCH_S),
                 "resourceVersion": version,
             }
-            async with self._api.stream(path, query) as events:
+            async with self._api.stream(path, query, accept) as events:
                 async for event in events:
                     body = event.get("object", {})
                     if event.get("type") == "ERROR":

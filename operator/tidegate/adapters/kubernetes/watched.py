@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from tidegate.adapters.kubernetes.api import Api
+from tidegate.adapters.kubernetes.api import BARE, JSON, Api
 from tidegate.adapters.kubernetes.resources import Body, Key, Resource, key_of
 from tidegate.adapters.kubernetes.store import Store
 from tidegate.ports.cluster import Gone, NotServed
@@ -95,7 +95,9 @@ class Watched:
     async def refresh(self, key: Key) -> Body | None:
         """Read the object from the API server now and keep what it says."""
         try:
-            body = await self._api.request("GET", self.resource.path(key[0], key[1]))
+            accept = BARE if self.resource.bare else JSON
+            path = self.resource.path(key[0], key[1])
+            body = await self._api.request("GET", path, media_type=accept)
         except Gone:
             known = self._store.get(key)
             if known is None:  # else the watch brought it while the 404 was on its way

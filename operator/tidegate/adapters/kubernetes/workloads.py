@@ -6,7 +6,7 @@ named: a cluster without any pays nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -93,10 +93,10 @@ class Workloads:
         """The view with the label that only the Deployment's present pods carry."""
         labels = (body["spec"].get("selector") or {}).get("matchLabels") or {}
         query = {"labelSelector": ",".join(f"{key}={value}" for key, value in labels.items())}
-        path = REPLICA_SETS.path(key_of(body)[0])
+        path, bare = REPLICA_SETS.path(key_of(body)[0]), _bare(template_of(body))
         page = await self._api.request("GET", path, query=query if labels else {})
         for found in page.get("items", ()):
-            if owned_by(found, uid_of(body)) and _bare(found) == _bare(body):
+            if owned_by(found, uid_of(body)) and _bare(template_of(found)) == bare:
                 label = (found["metadata"].get("labels") or {}).get(LABEL_POD_TEMPLATE_HASH, "")
                 return replace(view, pods_label=str(label), labelled_ready=_ready(found))
         return view
@@ -130,22 +130,22 @@ def template_of(body: Body) -> dict[str, Any]:
     return template
 
 
-def target_of(body: Body, owned: Iterable[Body]) -> str:
-    """The revision of the Deployment's template.
+def target_of(template: Mapping[str, Any], owned: Iterable[Body]) -> str:
+    """The revision of a Deployment's template.
 
     An API server that is upgraded may fill in fields that it did not know before, in Deployments
     and ReplicaSets alike. So the template is compared first with those of our ReplicaSets as the
     same API server gives them: an upgrade must start no release.
     """
-    bare = _bare(body)
-    same = {revision_of_set(known) for known in owned if _bare(known) == bare}
-    hashed = revision_of(template_of(body))
+    bare = _bare(template)
+    same = {revision_of_set(known) for known in owned if _bare(template_of(known)) == bare}
+    hashed = revision_of(template)
     return min(same - {""}, key=lambda name: (name != hashed, name), default=hashed)
 
 
-def _bare(body: Body) -> dict[str, Any]:
+def _bare(template: Mapping[str, Any]) -> dict[str, Any]:
     """A template as its author wrote it, whoever made a ReplicaSet of it."""
-    template = unspread(template_of(body))
+    template = unspread(template)
     meta: dict[str, Any] = dict(template["metadata"])
     labels = meta.pop("labels", None) or {}
     meta["labels"] = {key: value for key, value in labels.items() if key not in ADDED_LABELS}

@@ -1,0 +1,38 @@
+"""Which guards are breached now, and how that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from tidegate.api.checks import Guard
+from tidegate.core.comparing import against
+from tidegate.core.observation import Reading
+from tidegate.core.proving import breached, evidence_text
+from tidegate.core.scene import Check, Scene
+from tidegate.core.testing import tested
+from tidegate.core.verdicts import bound_text
+
+
+def breaches(
+    scene: Scene, since: datetime | None = None
+) -> Iterator[tuple[Check, Guard, tuple[Reading, ...]]]:
+    """Each guard with enough failed readings, the newest of them fresh, or evidence; its readings.
+
+    Only those after `since` count: what was measured since a person last said that it may go on.
+    """
+    for check, guard in scene.guards():
+        readings = tuple(r for r in scene.readings(check) if since is None or r.at > since)
+        if breached(scene, check, guard, readings):
+            yield check, guard, readings
+
+
+def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> str:
+    """What the newest reading of a breached guard shows, or its evidence, and what it must be."""
+    if tested(guard):
+        return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+    value = "not measured" if reading.value is None else f"{reading.value:.4g}"
+    return (
+        f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
+        f"(failed {guard.breaches} of {guard.of})"
+    )

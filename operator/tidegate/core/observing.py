@@ -1,0 +1,73 @@
+"""`mode: observe`: what metrics would have done to a run is written down and told, and not done.
+
+Guards, gates and blindness neither send back, nor pause, nor hold. All else is as ever: pods come
+before traffic, deadlines for pods and phases count, and people can abort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tidegate.api.limits import MAX_OVERLOOKED
+from tidegate.core import reasons
+from tidegate.core.breaches import breach_text, breaches
+from tidegate.core.decision import Note
+from tidegate.core.journal import noted
+from tidegate.core.scene import Scene, Step, changed
+
+BLIND = "blind"
+OVERLOOKED = "mode observe overlooked"
+WOULD = {
+    "revert": (reasons.WOULD_REVERT, "would have been sent back"),
+    "pause": (reasons.WOULD_PAUSE, "would have been paused"),
+    "hold": (reasons.WOULD_HOLD, "would have been held"),
+}
+"""What a guard's or blind's `then` asks for: the reason and the words."""
+
+
+def step(scene: Scene) -> Step | None:
+    """Write down what would have been done, of each guard once a run."""
+    if not scene.observing or scene.run is None or scene.undo:
+        return None
+    for what, then, why in _would(scene):
+        reason, words = WOULD[then]
+        told = overlooked(scene, what, reason, f"run {scene.run.number} {words}: {why}")
+        if told is not None:
+            return told
+    return None
+
+
+def overlooked(
+    scene: Scene, what: str, reason: str, message: str, *, warning: bool = True
+) -> Step | None:
+    """That something was overlooked, in the journal and as an event; None if it was told before.
+
+    More than MAX_OVERLOOKED things of one run are not told: its journal holds no more anyway.
+    """
+    run = scene.run
+    if run is None or what in run.overlooked or len(run.overlooked) >= MAX_OVERLOOKED:
+        return None
+    run = run.model_copy(update={"overlooked": (*run.overlooked, what)})
+    status = changed(scene.status, run=noted(run, scene.now, what, reason, message))
+    return Step(status, notes=(Note(reason, message, warning=warning),))
+
+
+def phase_waits(scene: Scene, name: str, obstacle: str) -> Step | None:
+    """That a phase would have waited; no warning, for it may be only for a next look."""
+    message = f"phase {name} would have waited: {obstacle}"
+    return overlooked(scene, f"phase/{name}", reasons.WOULD_HOLD, message, warning=False)
+
+
+def summed_up(scene: Scene, message: str) -> str:
+    """The last word on a run, with what was overlooked in it."""
+    told = scene.run.overlooked if scene.run else ()
+    return f"{message}; {OVERLOOKED} {', '.join(told)}" if told else message
+
+
+def _would(scene: Scene) -> Iterator[tuple[str, str, str]]:
+    for check, guard, readings in breaches(scene):
+        yield check.id, guard.then, breach_text(scene, check, guard, readings[-1])
+    blind, since = scene.spec.blind, scene.status.blind_since
+    if since is not None and scene.now - since >= timedelta(seconds=blind.after_s):
+        yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s"

@@ -1,0 +1,217 @@
+"""What named ConfigMaps and Secrets hold makes the revision, and nothing else of them does."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.adapters.kubernetes.fake_api import FakeApi, until
+from tests.adapters.kubernetes.objects import ROLLOUTS, SETS, SPEC, rollout, rollout_body
+from tests.adapters.kubernetes.test_workloads import APPS, REF, deployment
+from tidegate.adapters.kubernetes import content
+from tidegate.adapters.kubernetes.cluster import KubernetesCluster
+from tidegate.adapters.kubernetes.content import annotated
+from tidegate.adapters.kubernetes.replica_sets import revision_of
+from tidegate.api.constants import ANNOTATION_CONTENT
+from tidegate.api.rollout import Rollout
+from tidegate.core import reasons
+from tidegate.core.decision import CreateReplicaSet
+
+CORE = "/api/v1/namespaces/shop"
+CONFIG = f"{CORE}/configmaps/flags"
+KEY = f"{CORE}/secrets/key"
+TEMPLATE = SPEC["template"]
+SERVICE = {"service": {"active": "web"}}
+
+
+def held(path: str, data: dict[str, str], **meta: Any) -> dict[str, Any]:
+    """A ConfigMap or Secret."""
+    return {
+        "metadata": {"name": path.rsplit("/", 1)[-1], "namespace": "shop", **meta},
+        "data": data,
+    }
+
+
+def naming(uid: str = "u1", **content: list[str]) -> Rollout:
+    """A Rollout that names them."""
+    return rollout(uid=uid, traffic=SERVICE, contentOf=content)
+
+
+@pytest.fixture
+async def world(fake: FakeApi, api):
+    """A Rollout beside a ConfigMap and a Secret."""
+    touched: list[tuple[str, str]] = []
+    cluster = KubernetesCluster(api, ("shop",), touched.append)
+    fake.put(
+        f"{CORE}/services/web",
+        {"metadata": {"name": "web", "namespace": "shop"}, "spec": {"selector": {"app": "web"}}},
+    )
+    fake.put(CONFIG, held(CONFIG, {"dark": "off"}))
+    fake.put(KEY, held(KEY, {"pin": "MTIzNA=="}))
+    cluster.put_rollout(fake.put(f"{ROLLOUTS}/web", rollout_body()))
+    yield SimpleNamespace(cluster=cluster, fake=fake, touched=touched)
+    cluster.close()
+
+
+async def target(world: SimpleNamespace, uid: str = "u1", **named_ones: list[str]) -> str:
+    """The revision that is wanted now, as somebody sees it who knew nothing before."""
+    cluster = KubernetesCluster(world.cluster._api, ("shop",), lambda _key: None)
+    try:
+        return (await cluster.observe(naming(uid, **named_ones))).target
+    finally:
+        cluster.close()
+
+
+async def test_without_it_the_revision_is_the_templates_alone(world):
+    plain = rollout(traffic=SERVICE)
+    assert (await world.cluster.observe(plain)).target == revision_of(TEMPLATE)
+    assert not world.fake.made("GET", "configmaps")
+    assert not world.fake.made("GET", "secrets")
+
+
+@pytest.mark.parametrize(("path", "named"), [(CONFIG, "configMaps"), (KEY, "secrets")])
+async def test_other_content_is_another_revision_and_the_old_content_the_old_one(
+    world, path, named
+):
+    named_ones = {named: [path.rsplit("/", 1)[-1]]}
+    before = world.fake.objects[path]["data"]
+    first = await target(world, **named_ones)
+    world.fake.put(path, held(path, {"dark": "on"}))
+    second = await target(world, **named_ones)
+    world.fake.put(path, held(path, before))
+    assert first != second
+    assert await target(world, **named_ones) == first
+
+
+@pytest.mark.parametrize(("path", "named"), [(CONFIG, "configMaps"), (KEY, "secrets")])
+async def test_a_label_or_a_new_object_with_the_same_content_releases_nothing(world, path, named):
+    named_ones = {named: [path.rsplit("/", 1)[-1]]}
+    first = await target(world, **named_ones)
+    data = world.fake.objects[path]["data"]
+    world.fake.put(path, held(path, data, labels={"team": "b"}, uid="another"))
+    assert await target(world, **named_ones) == first
+
+
+async def test_the_order_of_names_says_nothing(world):
+    other = f"{CORE}/configmaps/other"
+    world.fake.put(other, held(other, {"a": "b"}))
+    first = await target(world, configMaps=["flags", "other"])
+    assert await target(world, configMaps=["other", "flags"]) == first
+    assert await target(world, configMaps=["flags"]) != first
+
+
+async def test_the_pods_carry_a_digest_and_none_of_the_content(world):
+    here = naming(configMaps=["flags"], secrets=["key"])
+    seen = await world.cluster.observe(here)
+    await world.cluster.apply(here, CreateReplicaSet(seen.target, 2))
+    made = world.fake.objects[f"{SETS}/web-{seen.target}"]["spec"]["template"]
+    assert made["metadata"]["annotations"].keys() == {"note", ANNOTATION_CONTENT}
+    assert "MTIzNA==" not in str(made)
+    assert made["spec"] == TEMPLATE["spec"]
+
+
+async def test_the_digest_of_a_secret_is_each_rollouts_own(world):
+    assert await target(world, secrets=["key"]) != await target(world, "u2", secrets=["key"])
+
+
+async def test_what_has_not_changed_is_read_once(world):
+    here = naming(configMaps=["flags"], secrets=["key"])
+    for _ in range(3):
+        await world.cluster.observe(here)
+    assert len(world.fake.made("GET", CONFIG)) == 1
+    assert len(world.fake.made("GET", KEY)) == 1
+
+
+async def test_of_config_maps_only_metadata_is_listed_and_watched(world):
+    await world.cluster.observe(naming(configMaps=["flags"]))
+    for _ in ("services", "configmaps"):
+        await world.fake.watch()
+    calls = [call for call in world.fake.calls if call.path.endswith("/configmaps")]
+    assert len(calls) > 1
+    assert all("as=PartialObjectMetadata" in call.headers["Accept"] for call in calls)
+
+
+async def test_secrets_are_read_by_name_alone_and_once_more_after_a_while(world, monkeypatch):
+    here = naming(secrets=["key"])
+    before = (await world.cluster.observe(here)).target
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
+    world.fake.put(KEY, held(KEY, {"pin": "other"}))
+    assert (await world.cluster.observe(here)).target == before
+    world.cluster.forget(("shop", "web"))
+    await world.cluster.observe(here)
+    world.touched.clear()
+    await until(lambda: world.touched)
+    assert (await world.cluster.observe(here)).target != before
+    assert all(call.path == KEY for call in world.fake.made("GET", "/secrets"))
+
+
+@pytest.mark.parametrize("path", [CONFIG, KEY])
+async def test_an_api_server_that_does_not_answer_has_changed_nothing(world, path, monkeypatch):
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
+    here = naming(configMaps=["flags"], secrets=["key"])
+    before = (await world.cluster.observe(here)).target
+    for _ in ("services", "configmaps"):
+        watch = await world.fake.watch()
+    world.touched.clear()
+    changed = world.fake.put(path, held(path, {"dark": "on"}))
+    if path == CONFIG:
+        watch.send("MODIFIED", {part: of for part, of in changed.items() if part != "data"})
+    await until(lambda: world.touched)
+    world.fake.says("GET", path, 503)
+    seen = await world.cluster.observe(here)
+    assert (seen.target, seen.problems) == (before, ())
+    await until(lambda: len(world.fake.made("GET", path)) > 1)
+
+
+async def test_a_change_that_is_watched_wakes_the_rollout_and_is_read(world):
+    here = naming(configMaps=["flags"])
+    before = (await world.cluster.observe(here)).target
+    await world.fake.watch()  # of Services
+    watch = await world.fake.watch()
+    world.touched.clear()
+    changed = world.fake.put(CONFIG, held(CONFIG, {"dark": "on"}))
+    watch.send("MODIFIED", {part: value for part, value in changed.items() if part != "data"})
+    await until(lambda: world.touched)
+    assert (await world.cluster.observe(here)).target != before
+
+
+async def test_what_is_missing_is_named_and_is_no_other_revision(world):
+    del world.fake.objects[CONFIG]
+    seen = await world.cluster.observe(naming(configMaps=["flags"]))
+    assert seen.target == ""
+    assert [p.reason for p in seen.problems] == [reasons.CONTENT_NOT_FOUND]
+    assert "spec.contentOf: ConfigMap shop/flags not found" in seen.problems[0].message
+
+
+async def test_what_may_not_be_read_says_who_can_change_that(world):
+    world.fake.says("GET", "/secrets/key", 403, {"message": "forbidden"})
+    seen = await world.cluster.observe(naming(secrets=["key"]))
+    assert seen.target == ""
+    assert "Secret shop/key cannot be read" in seen.problems[0].message
+    assert "rbac.secrets" in seen.problems[0].message
+
+
+async def test_a_deployments_template_and_content_make_one_revision(world):
+    world.fake.put(f"{APPS}/deployments/web", deployment())
+    body = rollout_body(traffic=SERVICE, workloadRef=REF, contentOf={"configMaps": ["flags"]})
+    del body["spec"]["template"]
+    here = Rollout.parse(body)
+    before = (await world.cluster.observe(here)).target
+    await world.cluster.apply(here, CreateReplicaSet(before, 2))
+    made = dict(world.fake.objects[f"{SETS}/web-{before}"])
+    world.cluster.replica_sets.put(
+        made | {"metadata": made["metadata"] | {"creationTimestamp": "2026-01-01T00:00:00Z"}}
+    )
+    assert (await world.cluster.observe(here)).target == before != revision_of(TEMPLATE)
+
+
+@given(st.dictionaries(st.text(), st.text()), st.text(min_size=1))
+def test_a_template_keeps_all_that_is_its_own(annotations: dict[str, str], digest: str):
+    template = {"metadata": {"annotations": annotations}, "spec": {}}
+    found = annotated(template, digest)["metadata"]["annotations"]
+    assert found == annotations | {ANNOTATION_CONTENT: digest}
+    assert annotated(template, "") == template
