@@ -17,6 +17,7 @@ from tests.core.trials import (
     PATIENT,
     REQUESTS,
     RUINOUS,
+    TESTED,
     TWICE,
     counted,
     evidence,

@@ -286,8 +286,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "    if scene.status.pause is not None or scene.undo:\n        return None\n",
-        "",
+        "if scene.status.pause is not None or scene.undo or scene.observing:",
+        "if scene.undo or scene.observing:",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )
