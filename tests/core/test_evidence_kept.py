@@ -21,13 +21,14 @@ from tests.core.trials import (
     guarded,
     held,
     trial,
+    verdict,
     window,
     windows,
 )
 from tidegate.api.actions import Verb
 from tidegate.api.checks import Guard
 from tidegate.api.phases import Phase
-from tidegate.api.status import PauseStatus, RolloutStatus
+from tidegate.api.status import PauseStatus, RolloutStatus, Verdict
 
 RATES = st.sampled_from([0.0, 0.001, GOOD, 0.013, TWICE])
 
@@ -135,4 +136,8 @@ def test_a_pause_of_a_person_leaves_the_evidence_of_a_gate_alone():
     resumed = before.model_copy(update={"pause": None, "resumed_at": NOW})
     after = gated(windows(27, GOOD)).with_(status=resumed).decided().status
     assert after.evidence == before.evidence
-    assert after.run.stage == "Promoting"
+    assert verdict(after) is Verdict.UNDECIDED
+    new = tuple(window(second, GOOD) for second in (-11, -21))
+    gone_on = gated(new).with_(status=after).decided(ago(-22)).status
+    assert counted(gone_on) == counted(before) + 2 * REQUESTS
+    assert gone_on.run.stage == "Promoting"

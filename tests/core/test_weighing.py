@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import ago, read
+from tests.core.scenes import NOW, ago, read
 from tests.core.trials import (
     GATE,
     GATED,
@@ -262,3 +262,22 @@ def test_a_run_that_is_only_observed_is_told_what_a_test_showed_and_goes_on():
     (told,) = (note for note in decision.notes if note.reason == "WouldRevert")
     assert "worse than 1.2 times is shown (evidence" in told.message
     assert decision.status.run is not None
+
+
+def test_a_pass_waits_for_a_whole_window_of_the_present_weight():
+    before = held(windows(20, GOOD)).decided().status
+    assert verdict(before) is Verdict.PASS
+    traffic = before.traffic.model_copy(update={"weight": 10, "weight_since": NOW})
+    raised = before.model_copy(update={"traffic": traffic})
+    new = tuple(window(second, GOOD) for second in (-9, -11))
+    early = held(new[:1]).with_(status=raised).decided(ago(-10)).status
+    assert verdict(early) is Verdict.UNDECIDED
+    assert verdict(held(new).with_(status=early).decided(ago(-12)).status) is Verdict.PASS
+
+
+def test_what_was_shown_at_another_weight_still_fails():
+    before = held(windows(20, TWICE)).decided().status
+    traffic = before.traffic.model_copy(update={"weight_since": NOW})
+    raised = before.model_copy(update={"traffic": traffic})
+    status = held([window(-1, TWICE)]).with_(status=raised).decided(ago(-2)).status
+    assert verdict(status) is Verdict.FAIL

@@ -164,7 +164,14 @@ def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
     if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
         waits = Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
         return Judged(waits, judged.text)
+    if judged.verdict is Verdict.PASS and known.look is None and not _seen_so(scene, trial, known):
+        return Judged(Verdict.UNDECIDED, judged.text)
     return judged
+
+
+def _seen_so(scene: Scene, trial: Trial, known: CheckEvidence) -> bool:
+    """Whether a whole window was counted at the present weight: no pass is for more than that."""
+    return known.until - timedelta(seconds=trial.bound.interval_s) >= _since(scene)
 
 
 def trouble(check: Check, last: Reading) -> str:
