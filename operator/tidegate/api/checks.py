@@ -120,15 +120,15 @@ class Compare(ApiModel):
     )
     test: Literal["sequential", "mann-whitney", "welch"] | None = Field(
         None,
-        description="Statistical test to judge the difference with: sequential for shares of failed "
-        "requests, welch or mann-whitney for any number, once at the end of a phase.",
+        description="Statistical test to judge the difference with: sequential for shares of "
+        "failed requests, welch or mann-whitney for any number, once at the end of a phase.",
     )
     margin: float | None = Field(
         None,
         gt=0,
         le=limits.MAX_MARGIN,
-        description="Ratio to the other revision's value that still counts as equal for a test, such "
-        "as 1.2.",
+        description="Ratio to the other revision's value that still counts as equal for a test, "
+        "such as 1.2.",
     )
     confidence: float | None = Field(
         None,
