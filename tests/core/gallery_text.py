@@ -10,6 +10,7 @@ from enum import Enum
 from pydantic import BaseModel
 
 from tests.core.scenes import NOW, Case
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.status import RolloutStatus
 from tidegate.core.decision import Decision, Effect
 
@@ -67,6 +68,9 @@ def _text(value: object) -> str:
             return f"now{(value - NOW).total_seconds():+g}s"
         case Enum():
             return str(value.value)
+        case CheckEvidence():  # its numbers are told in the check's detail
+            looked = value.look.at if value.look else None
+            return f"{value.id} until={_text(value.until)} looked={_text(looked)}"
         case BaseModel():
             held = ((name, getattr(value, name)) for name in type(value).model_fields)
             return " ".join(f"{k}={_text(v)}" for k, v in held if v not in (None, (), ""))

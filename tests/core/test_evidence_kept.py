@@ -1,5 +1,7 @@
 """The status is the only memory of a test, and it belongs to one run and one question."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,13 +23,14 @@ from tests.core.trials import (
     guarded,
     held,
     trial,
+    verdict,
     window,
     windows,
 )
 from tidegate.api.actions import Verb
 from tidegate.api.checks import Guard
 from tidegate.api.phases import Phase
-from tidegate.api.status import PauseStatus, RolloutStatus
+from tidegate.api.status import PauseStatus, RolloutStatus, Verdict
 
 RATES = st.sampled_from([0.0, 0.001, GOOD, 0.013, TWICE])
 
@@ -135,4 +138,27 @@ def test_a_pause_of_a_person_leaves_the_evidence_of_a_gate_alone():
     resumed = before.model_copy(update={"pause": None, "resumed_at": NOW})
     after = gated(windows(27, GOOD)).with_(status=resumed).decided().status
     assert after.evidence == before.evidence
-    assert after.run.stage == "Promoting"
+    assert verdict(after) is Verdict.UNDECIDED
+    new = tuple(window(second, GOOD) for second in (-11, -21))
+    gone_on = gated(new).with_(status=after).decided(ago(-22)).status
+    assert counted(gone_on) == counted(before) + 2 * REQUESTS
+    assert gone_on.run.stage == "Promoting"
+
+
+def as_go_writes(value):
+    """The same JSON after a JSON library that has one kind of number: 600.0 becomes 600."""
+    if isinstance(value, dict):
+        return {key: as_go_writes(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [as_go_writes(item) for item in value]
+    whole = isinstance(value, float) and value.is_integer()
+    return int(value) if whole else value
+
+
+@PATIENT
+@given(st.lists(RATES, min_size=1, max_size=9))
+def test_evidence_comes_back_from_the_api_server_as_it_was(rates):
+    readings = [window(1 + INTERVAL_S * p, rate) for p, rate in reversed(list(enumerate(rates)))]
+    status = held(readings).decided().status
+    stored = as_go_writes(json.loads(json.dumps(status.as_dict())))
+    assert RolloutStatus.parse({"status": stored}).evidence == status.evidence

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import ago, read
+from tests.core.scenes import NOW, ago, read
 from tests.core.trials import (
     GATE,
     GATED,
@@ -17,6 +17,7 @@ from tests.core.trials import (
     PATIENT,
     REQUESTS,
     RUINOUS,
+    TESTED,
     TWICE,
     counted,
     evidence,
@@ -68,8 +69,14 @@ def test_a_gate_never_passes_a_release_that_is_worse():
     assert decision.status.run.stage == "Phase"
 
 
-def test_nothing_is_shown_before_the_least_number_of_windows():
-    assert guarded(windows(5, RUINOUS)).decided().status.run is not None
+@pytest.mark.parametrize("rate", [0.0, GOOD, RUINOUS])
+def test_before_the_least_number_of_windows_nothing_is_shown_and_a_guard_holds(rate):
+    status = guarded(windows(5, rate)).decided().status
+    assert verdict(status) is Verdict.UNDECIDED
+    assert status.run.stage == "Phase"
+
+
+def test_a_ruinous_release_is_sent_back_at_the_least_number_of_windows():
     assert guarded(windows(6, RUINOUS)).decided().status.run is None
 
 
@@ -247,3 +254,30 @@ def test_no_test_and_no_number_raises_or_passes_without_a_share(
 
 def test_a_test_reads_well_as_a_bound():
     assert bound_text(GUARD) == "<= 1.2 x stable (sequential)"
+
+
+def test_a_run_that_is_only_observed_is_told_what_a_test_showed_and_goes_on():
+    observed = TESTED.model_copy(update={"mode": "observe"})
+    decision = guarded(windows(20, TWICE)).with_(spec=observed).decided()
+    (told,) = (note for note in decision.notes if note.reason == "WouldRevert")
+    assert "worse than 1.2 times is shown (evidence" in told.message
+    assert decision.status.run is not None
+
+
+def test_a_pass_waits_for_a_whole_window_of_the_present_weight():
+    before = held(windows(20, GOOD)).decided().status
+    assert verdict(before) is Verdict.PASS
+    traffic = before.traffic.model_copy(update={"weight": 10, "weight_since": NOW})
+    raised = before.model_copy(update={"traffic": traffic})
+    new = tuple(window(second, GOOD) for second in (-9, -11))
+    early = held(new[:1]).with_(status=raised).decided(ago(-10)).status
+    assert verdict(early) is Verdict.UNDECIDED
+    assert verdict(held(new).with_(status=early).decided(ago(-12)).status) is Verdict.PASS
+
+
+def test_what_was_shown_at_another_weight_still_fails():
+    before = held(windows(20, TWICE)).decided().status
+    traffic = before.traffic.model_copy(update={"weight_since": NOW})
+    raised = before.model_copy(update={"traffic": traffic})
+    status = held([window(-1, TWICE)]).with_(status=raised).decided(ago(-2)).status
+    assert verdict(status) is Verdict.FAIL

@@ -150,4 +150,20 @@ MUTANTS = (
         "scene.now",
         (LOOKING + "test_nothing_is_looked_at_before_the_hold_is_over",),
     ),
+    Mutant(
+        "a guard passes on windows by which nothing could have been shown",
+        ISSUE,
+        "core/weighing.py",
+        "Verdict.PASS if enough else Verdict.UNDECIDED",
+        "Verdict.PASS",
+        (WEIGHING + "test_before_the_least_number_of_windows_nothing_is_shown_and_a_guard_holds",),
+    ),
+    Mutant(
+        "evidence of a smaller weight passes a phase of a larger one by itself",
+        ISSUE,
+        "core/proving.py",
+        "return known.until - timedelta(seconds=trial.bound.interval_s) >= _since(scene)",
+        "return True",
+        (WEIGHING + "test_a_pass_waits_for_a_whole_window_of_the_present_weight",),
+    ),
 )

@@ -177,6 +177,9 @@ class Watch:
         tests = sum(1 for check in checks if check.compare and check.compare.test)
         alpha = (1 - (bound.compare.confidence or 0.95)) / tests
         (entry,) = (one for one in status.evidence if one.id == check_id)
+        begun = entry.until - timedelta(seconds=bound.interval_s)
+        since = status.traffic.weight_since if status.traffic else None
+        assert since is None or begun >= since, f"{check_id} passed by another weight's windows"
         least_p = entry.look.p_not_worse if entry.look else entry.totals[3]
         strong = least_p <= alpha
         assert strong is check_id.startswith("gate"), f"{check_id} passed with p {least_p}"

@@ -138,16 +138,23 @@ class Compare(ApiModel):
         None, description="Largest fall below the other revision, in percent of its value."
     )
     test: Literal["sequential", "mann-whitney", "welch"] | None = Field(
-        None, description="Statistical test to judge the difference with."
+        None,
+        description="Statistical test to judge the difference with: sequential for shares of "
+        "failed requests, welch or mann-whitney for any number, once at the end of a phase.",
     )
     margin: float | None = Field(
         None,
         gt=0,
         le=limits.MAX_MARGIN,
-        description="Ratio to the other revision's value that still counts as equal, such as 1.2.",
+        description="Ratio to the other revision's value that still counts as equal for a test, "
+        "such as 1.2.",
     )
     confidence: float | None = Field(
-        None, gt=0, lt=1, description="Confidence of the test, between 0 and 1, such as 0.95."
+        None,
+        gt=0,
+        lt=1,
+        description="Confidence of all tests of the Rollout together, from 0.75 to 0.9999 (default "
+        "0.95).",
     )
 
 
@@ -178,7 +185,9 @@ class Bound(ApiModel):
     min: MetricValue | None = Field(None, description="Least good value, in the metric's unit.")
     max: MetricValue | None = Field(None, description="Largest good value, in the metric's unit.")
     interval_s: DurationS = Field(
-        10.0, description="Time between two measurements, at least 1s (default 10s)."
+        10.0,
+        description="Time between two measurements, at least 1s (default 10s); a test looks back "
+        "as long, whatever the window of the metric is.",
     )
     min_samples: int | None = Field(
         None,

@@ -8,6 +8,7 @@ from tidegate.api.status import Verdict
 from tidegate.core import adopting
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
+from tidegate.core.proving import trouble
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
@@ -99,7 +100,7 @@ def obstacle_to_raise(scene: Scene) -> str:
             return f"guard {guard.metric} was not read yet"
         verdict = verdict_of(scene, check)
         if verdict is Verdict.ERROR:
-            return f"guard {guard.metric} cannot be measured: {readings[-1].detail}"
+            return f"guard {guard.metric} cannot be measured: {trouble(check, readings[-1])}"
         if verdict is Verdict.FAIL:
             return f"guard {guard.metric} fails now"
     return ""

@@ -155,16 +155,33 @@ def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
     judged = _judged(trial, known) if known is not None else Judged(Verdict.UNDECIDED, "")
     if not fresh(trial.bound, last.at, scene.now):
         return Judged(Verdict.NODATA, judged.text)
-    if last.answer in (Answer.ERROR, Answer.REFUSED) or stable_failed(last) or _odd(trial, last):
+    if (
+        last.answer in (Answer.ERROR, Answer.REFUSED)
+        or stable_failed(last)
+        or _odd(trial.bound, last)
+    ):
         return Judged(Verdict.ERROR, judged.text)
     if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
         waits = Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
         return Judged(waits, judged.text)
+    if judged.verdict is Verdict.PASS and known.look is None and not _seen_so(scene, trial, known):
+        return Judged(Verdict.UNDECIDED, judged.text)
     return judged
 
 
-def _odd(trial: Trial, last: Reading) -> str:
-    return "" if trial.compare.test in ONCE else weighing.no_share(last)
+def _seen_so(scene: Scene, trial: Trial, known: CheckEvidence) -> bool:
+    """Whether a whole window was counted at the present weight: no pass is for more than that."""
+    return known.until - timedelta(seconds=trial.bound.interval_s) >= _since(scene)
+
+
+def trouble(check: Check, last: Reading) -> str:
+    """Why a reading cannot be judged, in the provider's words or in those of its test."""
+    return "; ".join(filter(None, (_odd(check.bound, last), last.detail)))
+
+
+def _odd(bound: Bound, last: Reading) -> str:
+    counts = bound.compare is not None and bound.compare.test == "sequential"
+    return weighing.no_share(last) if counts else ""
 
 
 def _both_measured(last: Reading) -> bool:
@@ -216,7 +233,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
         samples=shown.samples,
         measured_at=shown.at,
         passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
-        detail="; ".join(filter(None, (_odd(trial, last), said.text, last.detail))),
+        detail="; ".join(filter(None, (_odd(trial.bound, last), said.text, last.detail))),
     )
 
 

@@ -133,8 +133,9 @@ def _read_back(kept: CheckEvidence) -> _Weighed | None:
 def judged(trial: Trial, kept: CheckEvidence) -> Judged:
     """What the evidence says.
 
-    PASS of a gate is "shown to be not worse"; of a guard, "measured, and not shown to be worse":
-    a guard that waited for proof of the contrary would hold a release that never fails for ever.
+    PASS of a gate is "shown to be not worse"; of a guard, "not shown to be worse, by as many
+    windows as it takes to show anything": one that waited for proof of the contrary would hold a
+    release that never fails for ever.
     """
     plan, known = plan_of(trial), _read_back(kept)
     if isinstance(plan, Refused) or known is None:
@@ -146,7 +147,10 @@ def judged(trial: Trial, kept: CheckEvidence) -> Judged:
     text = _text(plan, known, said)
     if trial.gate:
         return Judged(Verdict.PASS if said.shown else Verdict.UNDECIDED, text)
-    return Judged(Verdict.FAIL if said.shown else Verdict.PASS, text)
+    if said.shown:
+        return Judged(Verdict.FAIL, text)
+    enough = known.evidence.differences.windows >= plan.windows_least
+    return Judged(Verdict.PASS if enough else Verdict.UNDECIDED, text)
 
 
 def _text(plan: Plan, known: _Weighed, said: Finding) -> str:
