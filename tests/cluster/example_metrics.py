@@ -5,7 +5,6 @@ Requests per revision it does not count: time stands in.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -44,13 +43,12 @@ class ExampleMetrics(Provider):
         """From now on that metric of that revision is far beyond its guard's bound."""
         self._failing = (metric, revision)
 
-    def answer(self, query: str) -> dict[str, Any]:
-        """The API's answer to an instant query."""
+    def answer(self, query: str, at_s: float) -> dict[str, Any]:
+        """The API's answer to an instant query at a Unix time."""
         self.asked += 1
         body = found(self._api, path_to("Rollout", self._namespace, NAME)) or {}
-        now = time.time()
         samples = [
-            {"metric": labels, "value": [now, str(value)]}
+            {"metric": labels, "value": [at_s, str(value)]}
             for labels, value in self._samples(query, _revisions(body.get("status") or {}))
         ]
         return {"status": "success", "data": {"resultType": "vector", "result": samples}}

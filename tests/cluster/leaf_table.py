@@ -107,6 +107,9 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.metrics[].quantile": (
         ("metrics", [METRIC | {"template": "envoy-latency", "quantile": 0.5}]),
     ),
+    "spec.metrics[].threshold": (
+        ("metrics", [METRIC | {"template": "envoy-slow-share", "threshold": "250ms"}]),
+    ),
     "spec.metrics[].query": (
         (
             "metrics",

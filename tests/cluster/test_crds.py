@@ -155,6 +155,8 @@ REFUSED = [
     ("metrics.0.template", None, "set exactly one of template (built in) and query"),
     ("metrics.0.window", "10ms", "window must be at least 1s"),
     ("metrics.1.quantile", 1, "should be less than 1"),
+    ("metrics.1.threshold", "0.5ms", "threshold must be 1ms to 10m"),
+    ("metrics.1.threshold", "11m", "threshold must be 1ms to 10m"),
     ("metrics.1.name", "error-rate", "Duplicate value"),
     ("guards.0.metric", "errors", "every guard must name a metric of spec.metrics"),
     ("guards.0.max", None, "set at least one of min, max and compare"),

@@ -13,7 +13,7 @@ from tests.controller.worlds import bench_of
 from tests.core.scenes import Case, asked, at_rest, in_phase
 from tidegate.api.actions import Verb
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import WorkloadStage, WorkloadStatus
+from tidegate.api.takeover import WorkloadStage, WorkloadStatus
 from tidegate.core.decision import SetWeight
 from tidegate.core.leaving import GIVE_BACK_S_UNREADABLE, LEAVE_S_MAX
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict

@@ -17,7 +17,8 @@ from tests.core.gallery_workloads import (
     taking_over,
 )
 from tests.core.scenes import ago, pods
-from tidegate.api.status import State, WorkloadDrift, WorkloadStage
+from tidegate.api.status import State
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core import reasons
 from tidegate.core.decision import (
     CreateReplicaSet,

@@ -1,9 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, read, spec
-from tidegate.api.checks import Gate
+from tidegate.api.checks import Compare, Gate
 from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import (
@@ -16,6 +19,46 @@ from tidegate.core.verdicts import (
 )
 
 BOTH = Gate(metric="errors", min=0.1, max=0.5)
+
+NUMBERS = st.sampled_from([None, 0.2, 0.9, 100.0, math.nan, math.inf]) | st.floats()
+LONE = st.builds(Reading, st.just(NOW), st.sampled_from(Answer), value=NUMBERS, samples=NUMBERS)
+ANY = st.builds(lambda reading, stable: replace(reading, stable=stable), LONE, st.none() | LONE)
+COMPARED = Gate(metric="errors", compare=Compare(to="stable", max_increase=0.1))
+BOUNDS = st.sampled_from([BOTH, COMPARED, Gate(metric="errors", max=0.5)])
+
+
+def is_number(reading, min_samples):
+    """Whether a reading says something about its revision."""
+    if reading.answer is not Answer.OK or reading.value is None or not math.isfinite(reading.value):
+        return False
+    return min_samples is None or (reading.samples is not None and reading.samples >= min_samples)
+
+
+@given(BOUNDS, st.sampled_from([None, 1, 100]), ANY)
+def test_only_a_number_from_enough_samples_passes_or_fails(bound, min_samples, reading):
+    verdict = judge(bound.model_copy(update={"min_samples": min_samples}), reading)
+    if verdict in (Verdict.PASS, Verdict.FAIL):
+        assert is_number(reading, min_samples)
+        if bound.compare is not None:
+            assert reading.stable is not None
+            assert is_number(reading.stable, min_samples)
+
+
+@given(BOUNDS, ANY)
+def test_a_gate_that_has_passed_for_long_passes_no_more_once_an_answer_is_no_number(bound, odd):
+    good = Reading(NOW, Answer.OK, value=0.2, stable=Reading(NOW, Answer.OK, value=0.2))
+    before = [replace(good, at=ago(seconds)) for seconds in (30, 20, 10)]
+    gate = bound.model_copy(update={"for_s": 10.0})
+    assert gate_passes(gate, check_status("g", gate, [*before, good], None, NOW))
+    if not is_number(odd, None):
+        assert not gate_passes(gate, check_status("g", gate, [*before, odd], None, NOW))
+
+
+@given(st.lists(ANY, max_size=8), st.integers(1, 3), st.integers(0, 2))
+def test_what_measured_nothing_neither_trips_a_guard_nor_calms_it(readings, breaches, more):
+    guard = error_guard(breaches=breaches, of=breaches + more)
+    measured = [reading for reading in readings if is_number(reading, None)]
+    assert guard_breached(guard, readings) == guard_breached(guard, measured)
 
 
 @pytest.mark.parametrize(

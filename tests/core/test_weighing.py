@@ -83,8 +83,8 @@ def test_a_ruinous_release_is_sent_back_at_the_least_number_of_windows():
 def test_a_person_is_told_the_ratio_the_counts_the_evidence_and_what_is_missing():
     (check,) = guarded(windows(6, 0.014)).decided().status.checks
     assert check.bound == "<= 1.2 x stable (sequential)"
-    assert check.detail.startswith("1.4 times stable's error rate (1.25 to 1.56); ")
-    assert "252 of 18000 requests failed against 1620 of 162000; " in check.detail
+    assert check.detail.startswith("1.4 times stable's share (1.25 to 1.56); ")
+    assert "252 of 18000 requests against 1620 of 162000; " in check.detail
     assert "worse than 1.2 times is not shown (evidence 1.53 of 20); " in check.detail
     assert check.detail.endswith("; about 25000 more canary requests needed")
     (check,) = guarded(windows(3, TWICE)).decided().status.checks

@@ -27,10 +27,10 @@ class Moody(Provider):
 
     garbage = False
 
-    def answer(self, query: str) -> dict[str, Any]:
+    def answer(self, query: str, at_s: float) -> dict[str, Any]:
         """As scripted, or a matrix of words where one number was asked for."""
         if not self.garbage:
-            return super().answer(query)
+            return super().answer(query, at_s)
         series = [{"metric": {}, "values": [["soon", "many"]]}]
         return {"status": "success", "data": {"resultType": "matrix", "result": series}}
 

@@ -34,8 +34,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.provider.up:  # a kept connection would outlive its server
             self.close_connection = True
             return
-        query = parse_qs(form).get("query", [""])[0]
-        body = json.dumps(self.server.provider.answer(query)).encode()
+        asked = parse_qs(form)
+        query = asked.get("query", [""])[0]
+        # As Prometheus does: at the time the asker names, by whatever clock.
+        at_s = float(asked.get("time", [time.time()])[0])
+        body = json.dumps(self.server.provider.answer(query, at_s)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -75,14 +78,14 @@ class Provider:
         """From now on that revision fails."""
         self._bad.add(revision)
 
-    def answer(self, query: str) -> dict[str, Any]:
-        """The API's answer: one sample for a query that names a revision, else none."""
+    def answer(self, query: str, at_s: float) -> dict[str, Any]:
+        """The API's answer at a Unix time: one sample for a query that names a revision."""
         self.asked += 1
         named = re.search(r'revision="([^"]+)"', query)
         series = []
         if query.startswith("errors{") and named:
             value = BAD if named.group(1) in self._bad else GOOD
-            series = [{"metric": {}, "value": [time.time(), str(value)]}]
+            series = [{"metric": {}, "value": [at_s, str(value)]}]
         return {"status": "success", "data": {"resultType": "vector", "result": series}}
 
     def start(self) -> Self:

@@ -9,6 +9,10 @@ REVERTS = "tests/core/test_reverts.py::"
 ANSWERING = "tests/core/test_answering.py::"
 PHASE_GUARDS = "tests/core/test_phase_guards.py::"
 HOSTILE = "tests/adapters/prometheus/test_hostile_answers.py::"
+PASSES_NO_GATE = "test_what_is_no_number_passes_no_gate_and_reverts_only_as_blindness"
+TEMPLATES = "tests/adapters/prometheus/test_templates.py::"
+PROVIDER = "tests/adapters/prometheus/test_provider.py::"
+METRICS = "docs/reference/metrics.md"
 
 OBSERVING = "tests/properties/test_observing.py::"
 
@@ -80,8 +84,62 @@ MUTANTS = (
         '            f"the answer is not Prometheus\' format ({wrong}); "\n'
         '            "check that the provider\'s url leads to a Prometheus API"\n'
         "        )\n",
-        "        return Vector((Sample({}, 0.0),), (str(wrong),))\n",
+        "        return Vector((Sample({}, 0.0, at.timestamp()),), (str(wrong),))\n",
         (HOSTILE + "test_what_is_no_number_is_no_value",),
+    ),
+    Mutant(
+        "of two results in one answer the last is believed",
+        METRICS,
+        "adapters/prometheus/answers.py",
+        "object_pairs_hook=_object",
+        "object_pairs_hook=dict",
+        (HOSTILE + "test_what_is_no_number_is_no_value", HOSTILE + PASSES_NO_GATE),
+    ),
+    Mutant(
+        "an answer of an hour ago is one of now",
+        METRICS,
+        "adapters/prometheus/answers.py",
+        "abs(furthest_s) <= ANSWER_AWAY_S_MAX",
+        "abs(furthest_s) <= math.inf",
+        (HOSTILE + "test_what_is_no_number_is_no_value", HOSTILE + PASSES_NO_GATE),
+    ),
+    Mutant(
+        "errors that cannot be counted are none",
+        METRICS,
+        "adapters/prometheus/templates.py",
+        "or _code_flaw(code):\n            flaws[named] = flaw\n",
+        "or _code_flaw(code):\n",
+        (
+            HOSTILE + PASSES_NO_GATE,
+            TEMPLATES + "test_a_series_that_cannot_be_right_leaves_its_destination_unmeasured",
+        ),
+    ),
+    Mutant(
+        "requests without a code were answered well",
+        METRICS,
+        "adapters/prometheus/templates.py",
+        'flaw_of(sample.value, "requests") or _code_flaw(code):',
+        'flaw_of(sample.value, "requests"):',
+        (HOSTILE + PASSES_NO_GATE,),
+    ),
+    Mutant(
+        "where no bucket ends at the threshold all were in time",
+        METRICS,
+        "adapters/prometheus/templates.py",
+        "            flaws[named] = NO_EDGE\n",
+        "            measures[named] = Measure(0.0, total)\n",
+        (
+            HOSTILE + PASSES_NO_GATE,
+            TEMPLATES + "test_a_slow_share_that_cannot_be_right_is_not_measured",
+        ),
+    ),
+    Mutant(
+        "requests below 0 make a destination idle",
+        METRICS,
+        "adapters/prometheus/traffic.py",
+        " or sample.value < 0:",
+        ":",
+        (PROVIDER + "test_what_is_no_count_is_no_proof_of_idleness",),
     ),
     Mutant(
         "half of the data is taken for all of it",
@@ -113,9 +171,8 @@ MUTANTS = (
         "a gate passes on hardly any requests",
         "flagger #1098",
         "core/verdicts.py",
-        "    if bound.min_samples is not None and (reading.samples or 0.0) < bound.min_samples:\n"
-        "        return Verdict.UNDECIDED\n",
-        "",
+        "not (reading.samples or 0.0) >= bound.min_samples:\n",
+        "False:\n",
         (VERDICTS + "test_too_few_samples_are_undecided",),
     ),
     Mutant(
@@ -286,8 +343,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "if scene.status.pause is not None or scene.undo or scene.observing:",
-        "if scene.undo or scene.observing:",
+        "    if scene.status.pause is not None or scene.undo or scene.observing:\n",
+        "    if scene.undo or scene.observing:\n",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )

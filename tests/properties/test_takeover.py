@@ -21,7 +21,8 @@ from tests.properties.scenario import (
 )
 from tests.properties.workload import PODS, Town, taken_over, town
 from tests.properties.world import Proxy, Setting
-from tidegate.api.status import State, WorkloadDrift, WorkloadStage
+from tidegate.api.status import State
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core import reasons
 from tidegate.core.decision import ScaleWorkload
 from tidegate.core.giving_back import give_back_s_max

@@ -31,10 +31,8 @@ from tidegate.api.status import (
     RunStatus,
     Stage,
     TrafficStatus,
-    WorkloadDrift,
-    WorkloadStage,
-    WorkloadStatus,
 )
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage, WorkloadStatus
 from tidegate.core.decide import decide
 from tidegate.core.decision import MakeRoute, SetWeight
 from tidegate.core.observation import (

@@ -27,6 +27,18 @@ class Metric(ApiModel):
             holds=lambda metric: metric.window_s >= limits.MIN_WINDOW_S,
             field=".window",
         ),
+        Rule(
+            cel=(
+                "!has(self.threshold) || (duration(self.threshold) >= duration('1ms') && "
+                "duration(self.threshold) <= duration('10m'))"
+            ),
+            message="threshold must be 1ms to 10m",
+            holds=lambda metric: (
+                metric.threshold_s is None
+                or limits.MIN_THRESHOLD_S <= metric.threshold_s <= limits.MAX_THRESHOLD_S
+            ),
+            field=".threshold",
+        ),
     )
 
     name: MetricName = Field(description="Name by which guards and gates refer to the metric.")
@@ -55,6 +67,13 @@ class Metric(ApiModel):
         gt=0,
         lt=1,
         description="Quantile of a latency template, between 0 and 1, such as 0.95.",
+    )
+    threshold_s: DurationS | None = Field(
+        None,
+        description=(
+            "Time beyond which a request is slow, of a slow-share template: an edge of the "
+            "histogram's buckets, such as 250ms."
+        ),
     )
     samples: Query | None = Field(
         None, description="PromQL that counts the samples behind the metric, for minSamples."

@@ -28,12 +28,21 @@ FIELD_MANAGER: Final = "tidegate"
 
 METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
     {
+        "container-cpu": "highest share of its CPU limit that a container uses, from cAdvisor and "
+        "kube-state-metrics",
+        "container-memory": "highest share of its memory limit that a container uses, from "
+        "cAdvisor and kube-state-metrics",
         "envoy-error-rate": "share (0 to 1) of requests answered 5xx, from Envoy's counters",
         "envoy-latency": "latency quantile in seconds, from Envoy's histograms",
         "envoy-request-rate": "requests per second, from Envoy's counters",
+        "envoy-slow-share": "share (0 to 1) of requests slower than threshold, from Envoy's "
+        "histograms",
         "istio-error-rate": "share (0 to 1) of requests answered 5xx, from istio_requests_total",
         "istio-latency": "latency quantile in seconds, from istio_request_duration_milliseconds",
         "istio-request-rate": "requests per second, from istio_requests_total",
+        "istio-slow-share": "share (0 to 1) of requests slower than threshold, from "
+        "istio_request_duration_milliseconds",
+        "pod-restarts": "restarts of containers, from kube-state-metrics",
     }
 )
 """Built-in metric templates: name to what it measures, with the unit."""
@@ -43,8 +52,11 @@ DESTINATION_TEMPLATES: Final = frozenset(
 )
 """The templates that tell destinations apart, not revisions."""
 
-SHARE_TEMPLATES: Final = frozenset({"envoy-error-rate", "istio-error-rate"})
-"""The templates whose value is a share of the requests, so that value x samples are events."""
-
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""
+
+SLOW_TEMPLATES: Final = frozenset({"envoy-slow-share", "istio-slow-share"})
+"""The templates that read `threshold`, and need it."""
+
+SHARE_TEMPLATES: Final = SLOW_TEMPLATES | {"envoy-error-rate", "istio-error-rate"}
+"""The templates whose value is a share of the requests, so that value x samples are events."""

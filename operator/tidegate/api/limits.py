@@ -15,6 +15,8 @@ MAX_REVISION_HISTORY: Final = 100
 MAX_DURATION_S: Final = 90 * 24 * 3600.0
 MIN_INTERVAL_S: Final = 1.0
 MIN_WINDOW_S: Final = 1.0
+MIN_THRESHOLD_S: Final = 0.001
+MAX_THRESHOLD_S: Final = 600.0
 
 # Lists, in items
 MAX_PHASES: Final = 32

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
-from tidegate.api.evidence import Gathered
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -16,7 +16,6 @@ from tidegate.api.scalars import (
     Detail,
     Measured,
     Message,
-    ObjectName,
     Percent,
     Reason,
     Revision,
@@ -24,10 +23,10 @@ from tidegate.api.scalars import (
     Timestamp,
     UserName,
 )
+from tidegate.api.takeover import Pods, WorkloadStatus
 from tidegate.api.wire import as_object, read_leniently
 
 Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
-Pods = Annotated[int, Field(ge=0, le=limits.MAX_COUNT)]
 
 
 class State(StrEnum):
@@ -232,46 +231,6 @@ class Draining(ApiModel):
     since: Timestamp = Field(description="When traffic was routed away from it, in UTC.")
 
 
-class WorkloadStage(StrEnum):
-    """Where the takeover of a Deployment stands, from its first pod to its way back."""
-
-    TAKING_OVER = "TakingOver"
-    TAKEN_OVER = "TakenOver"
-    GIVING_BACK = "GivingBack"
-    GIVEN_BACK = "GivenBack"
-
-
-class WorkloadDrift(StrEnum):
-    """What became of pods that a Deployment got again after it was taken over."""
-
-    PUTTING_BACK = "PuttingBack"
-    PUT_BACK = "PutBack"
-    LEFT_ALONE = "LeftAlone"
-
-
-class WorkloadStatus(ApiModel):
-    """The Deployment that was taken over."""
-
-    name: ObjectName = Field(description="Name of the Deployment.")
-    stage: WorkloadStage = Field(
-        description="TakingOver, TakenOver, GivingBack (it gets its pods again) or GivenBack (it "
-        "serves; the Rollout's pods go)."
-    )
-    replicas: Pods = Field(
-        description="Pods it had when it was taken over; while it is given back, pods it gets."
-    )
-    emptied_at: Timestamp | None = Field(
-        None,
-        description="Since when the Rollout has no pods left while the Deployment is given back, "
-        "in UTC.",
-    )
-    drift: WorkloadDrift | None = Field(
-        None,
-        description="PuttingBack or PutBack once somebody else gave it pods again; LeftAlone when "
-        "that happened once more.",
-    )
-
-
 class LastAction(ApiModel):
     """The last RolloutAction that was handled."""
 
@@ -344,7 +303,12 @@ class RolloutStatus(ApiModel):
         description="The last word of each guard and gate.",
         json_schema_extra=keyed_by("id"),
     )
-    evidence: Gathered = Field((), description="What statistical tests gathered in the run.")
+    evidence: tuple[CheckEvidence, ...] = Field(
+        (),
+        max_length=limits.MAX_TESTS,
+        description="What the statistical tests of the run have gathered.",
+        json_schema_extra=keyed_by("id"),
+    )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(

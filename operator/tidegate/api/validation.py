@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tidegate.api.base import ApiModel
-from tidegate.api.checks import Bound
+from tidegate.api.checks import Bound, Metric
 from tidegate.api.compare_checks import compare_problems
 from tidegate.api.constants import (
     DESTINATION_TEMPLATES,
     LATENCY_TEMPLATES,
     METRIC_TEMPLATES,
+    SLOW_TEMPLATES,
 )
 from tidegate.api.header_checks import header_problems
 from tidegate.api.problems import FieldProblem
@@ -85,6 +86,19 @@ def _metric_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
         elif metric.quantile is not None and metric.template not in LATENCY_TEMPLATES:
             latency = " and ".join(sorted(LATENCY_TEMPLATES))
             yield FieldProblem(f"{path}.quantile", f"is only for {latency}; leave it out")
+        yield from _threshold_problems(metric, path)
+
+
+def _threshold_problems(metric: Metric, path: str) -> Iterator[FieldProblem]:
+    if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
+        yield FieldProblem(
+            f"{path}.threshold",
+            f"is required by {metric.template}; set it to an edge of the histogram's buckets, "
+            "such as 250ms",
+        )
+    elif metric.threshold_s is not None and metric.template not in SLOW_TEMPLATES:
+        slow = " and ".join(sorted(SLOW_TEMPLATES))
+        yield FieldProblem(f"{path}.threshold", f"is only for {slow}; leave it out")
 
 
 def _selector_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:

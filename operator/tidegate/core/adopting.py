@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.api.status import WorkloadDrift, WorkloadStage, WorkloadStatus
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage, WorkloadStatus
 from tidegate.core import reasons
 from tidegate.core.convergence import PROOF_REQUESTS, SHARE_SLACK, Seen
 from tidegate.core.decision import HoldRollout, Note, ScaleWorkload

@@ -139,4 +139,5 @@ def _value(stable: Reading | None) -> float | None:
 
 
 def _too_few(bound: Bound, stable: Reading) -> bool:
-    return bound.min_samples is not None and (stable.samples or 0.0) < bound.min_samples
+    # NaN is not enough either.
+    return bound.min_samples is not None and not (stable.samples or 0.0) >= bound.min_samples

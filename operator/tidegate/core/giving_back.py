@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.status import WorkloadStage, WorkloadStatus
+from tidegate.api.takeover import WorkloadStage, WorkloadStatus
 from tidegate.core import draining, reasons, resting
 from tidegate.core.adopting import MIN_IDLE_S, ours_unused
 from tidegate.core.decision import (

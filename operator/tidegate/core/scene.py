@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import Rollout, RolloutSpec
-from tidegate.api.status import RolloutStatus, RunStatus, Stage, WorkloadStage
+from tidegate.api.status import RolloutStatus, RunStatus, Stage
+from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
 from tidegate.core.decision import Effect, Note
 from tidegate.core.observation import (

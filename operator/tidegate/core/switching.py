@@ -8,7 +8,8 @@ through here, and nothing else in core knows of Services.
 
 from __future__ import annotations
 
-from tidegate.api.status import RolloutStatus, RunStatus, Stage, WorkloadStage
+from tidegate.api.status import RolloutStatus, RunStatus, Stage
+from tidegate.api.takeover import WorkloadStage
 from tidegate.core.decision import Effect, SetWeight, SwitchService
 from tidegate.core.observation import RoutesView, RouteWeight, ServiceView
 

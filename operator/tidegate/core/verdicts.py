@@ -58,8 +58,8 @@ def judge(bound: Bound, reading: Reading) -> Verdict:
         return Verdict.ERROR
     if reading.answer is Answer.NODATA or reading.value is None or not isfinite(reading.value):
         return Verdict.NODATA
-    if bound.min_samples is not None and (reading.samples or 0.0) < bound.min_samples:
-        return Verdict.UNDECIDED
+    if bound.min_samples is not None and not (reading.samples or 0.0) >= bound.min_samples:
+        return Verdict.UNDECIDED  # NaN samples are not enough either
     if bound.max is not None and reading.value > bound.max:
         return Verdict.FAIL
     if bound.min is not None and reading.value < bound.min:

@@ -169,7 +169,7 @@ def _text(plan: Plan, known: _Weighed, said: Finding) -> str:
 def _ratio_text(plan: Plan, known: _Weighed, said: Finding) -> str:
     if said.ratio is None:
         return ""
-    text = f"{said.ratio:.3g} times stable's error rate"
+    text = f"{said.ratio:.3g} times stable's share"
     interval = rate_ratio(known.counts, alpha=2.0 * plan.alpha)
     if isinstance(interval, Refused):
         return text
@@ -179,7 +179,7 @@ def _ratio_text(plan: Plan, known: _Weighed, said: Finding) -> str:
 def _counts_text(known: _Weighed) -> str:
     counts = known.counts
     return (
-        f"{counts.canary_errors:.0f} of {counts.canary_requests:.0f} requests failed against "
+        f"{counts.canary_errors:.0f} of {counts.canary_requests:.0f} requests against "
         f"{counts.stable_errors:.0f} of {counts.stable_requests:.0f}"
     )
 

@@ -14,15 +14,8 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import (
-    CheckStatus,
-    Condition,
-    RolloutStatus,
-    Stage,
-    State,
-    Verdict,
-    WorkloadDrift,
-)
+from tidegate.api.status import CheckStatus, Condition, RolloutStatus, Stage, State, Verdict
+from tidegate.api.takeover import WorkloadDrift
 from tidegate.core import reasons
 from tidegate.core.drift import DRIFT_WINDOW_S, DRIFTS_MANY, keeps_coming_until
 

@@ -20,9 +20,8 @@ from tidegate.api.status import (
     Stage,
     State,
     Verdict,
-    WorkloadDrift,
-    WorkloadStage,
 )
+from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core.observing import OVERLOOKED
 from tidegate.views.amounts import age, count_text, span_text, value_text
 from tidegate.views.foreign_text import clean

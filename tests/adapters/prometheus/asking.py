@@ -47,10 +47,12 @@ def subject(
 def metric(
     template: str | None = None,
     query: str | None = None,
+    *,
     window_s: float = 60.0,
     provider: str = "default",
     samples: str | None = None,
     quantile: float | None = None,
+    threshold_s: float | None = None,
 ) -> Metric:
     return Metric(
         name="m",
@@ -60,6 +62,7 @@ def metric(
         provider=provider,
         samples=samples,
         quantile=quantile,
+        threshold_s=threshold_s,
     )
 
 

@@ -18,10 +18,16 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from sandbox.ports import free_port
+from tests.adapters.prometheus.asking import ask_one, metric
+from tidegate.adapters.prometheus import PrometheusMetrics
+from tidegate.core.observation import Reading
+from tidegate.ports.metrics import Subject
 
 SCRAPE_S = 1
 START_S_MAX = 60.0
 POLL_S = 0.1
+WINDOW_S = 4
+"""How far the questions look back: a few scrapes."""
 
 T = TypeVar("T")
 
@@ -168,3 +174,31 @@ async def throughout(
         assert good(answers[-1]), f"suddenly {answers[-1]}"
         await asyncio.sleep(POLL_S)
     return answers
+
+
+@dataclass
+class Asker:
+    """One question about a template, to be asked again and again."""
+
+    metrics: PrometheusMetrics
+    template: str
+    who: Subject
+    window_s: float = WINDOW_S
+    threshold_s: float | None = None
+
+    async def __call__(self) -> Reading:
+        about = metric(template=self.template, window_s=self.window_s, threshold_s=self.threshold_s)
+        return await ask_one(self.metrics, about, self.who)
+
+
+async def number(metrics: PrometheusMetrics, query: str) -> float | None:
+    """What a query of the test's own gives."""
+    return (await ask_one(metrics, metric(query=query))).value
+
+
+async def watched(
+    metrics: PrometheusMetrics, job: str = "gateway", window_s: int = WINDOW_S
+) -> None:
+    """Wait until a target has been scraped since before the window."""
+    query = f'max_over_time(up{{job="{job}"}}[5m] offset {window_s + 1}s)'
+    await until(lambda: number(metrics, query), lambda value: value == 1, window_s + 60)

@@ -9,7 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
+from tests.adapters.prometheus.asking import NOON
+
 ARRIVAL_S_MAX = 30.0
+NOON_S = NOON.timestamp()
+"""When the samples of an answer were evaluated, unless a test says otherwise."""
 
 Play = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -50,9 +54,9 @@ class ScriptedProvider:
     def says(self, raw: bytes) -> None:
         self.play = writing(raw)
 
-    def gives(self, *series: tuple[Mapping[str, str], object], **more: object) -> None:
+    def gives(self, *series: tuple[Mapping[str, str], object]) -> None:
         """A good answer: an instant vector of (labels, value)."""
-        self.says(http(200, vector(*series, **more)))
+        self.says(http(200, vector(*series)))
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -92,8 +96,8 @@ def result(kind: str, value: object, **more: object) -> str:
     return json.dumps({"status": "success", "data": {"resultType": kind, "result": value}, **more})
 
 
-def vector(*series: tuple[Mapping[str, str], object], **more: object) -> str:
-    listed = [{"metric": labels, "value": [1.5, str(value)]} for labels, value in series]
+def vector(*series: tuple[Mapping[str, str], object], at_s: float = NOON_S, **more: object) -> str:
+    listed = [{"metric": labels, "value": [at_s, str(value)]} for labels, value in series]
     return result("vector", listed, **more)
 
 
@@ -125,6 +129,31 @@ async def flood(writer: asyncio.StreamWriter) -> None:
     while True:
         writer.write(b" " * 65536)
         await writer.drain()
+
+
+async def endless_head(writer: asyncio.StreamWriter) -> None:
+    """Send header after header, none of them long, and never a body."""
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X: x\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def continuing(writer: asyncio.StreamWriter) -> None:
+    """Say for ever that the answer is about to come."""
+    while True:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def reset(writer: asyncio.StreamWriter) -> None:
+    """Break the connection in the middle of a good answer."""
+    whole = http(200, vector(({}, 0)))
+    writer.write(whole[:-20])
+    await writer.drain()
+    writer.transport.abort()
 
 
 async def hang_up(writer: asyncio.StreamWriter) -> None:

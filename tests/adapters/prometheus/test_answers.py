@@ -8,6 +8,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.adapters.prometheus.asking import NOON
 from tests.adapters.prometheus.scripted import vector
 from tidegate.adapters.prometheus.answers import Failure, Vector, one_line, parse
 
@@ -26,25 +27,25 @@ TREES = st.recursive(
 
 @given(STATUSES, st.binary(max_size=200))
 def test_any_bytes(status, body):
-    assert isinstance(parse(status, body), Failure)
+    assert isinstance(parse(status, body, NOON), Failure)
 
 
 @given(STATUSES, TREES)
 def test_any_json(status, tree):
-    assert isinstance(parse(status, json.dumps(tree).encode()), Vector | Failure)
+    assert isinstance(parse(status, json.dumps(tree).encode(), NOON), Vector | Failure)
 
 
 @given(TREES, TREES)
 def test_any_data(kind, result):
     answer = {"status": "success", "data": {"resultType": "vector", "result": [result]}}
-    assert isinstance(parse(200, json.dumps(answer).encode()), Vector | Failure)
+    assert isinstance(parse(200, json.dumps(answer).encode(), NOON), Vector | Failure)
     answer = {"status": "success", "data": {"resultType": kind, "result": result}}
-    assert isinstance(parse(200, json.dumps(answer).encode()), Vector | Failure)
+    assert isinstance(parse(200, json.dumps(answer).encode(), NOON), Vector | Failure)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.dictionaries(st.text(), st.text()))
 def test_a_number_comes_through_whole(number, labels):
-    result = parse(200, vector((labels, number)).encode())
+    result = parse(200, vector((labels, number)).encode(), NOON)
     assert isinstance(result, Vector)
     (sample,) = result.samples
     assert (sample.value, dict(sample.labels)) == (number, labels)

@@ -2,166 +2,137 @@
 
 from __future__ import annotations
 
-import gzip
-import json
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.adapters.prometheus.asking import NOON, arms, ask_one, metric
-from tests.adapters.prometheus.scripted import (
-    flood,
-    hang_up,
-    http,
-    result,
-    silence,
-    trickle,
-    vector,
-    writing,
-)
+from tests.adapters.prometheus.conftest import asking
+from tests.adapters.prometheus.hostile import OF_TEMPLATES, ROWS, SECRET, error
+from tests.adapters.prometheus.scripted import NOON_S, http, result, vector
+from tests.core.scenes import NOW, Case, error_guard, in_phase, spec
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
-from tidegate.adapters.prometheus.answers import SERIES_MAX
-from tidegate.core.observation import Answer
+from tidegate.adapters.prometheus.answers import SERIES_MAX, WARNINGS_MAX, WORDS_MAX_CHARS
+from tidegate.api.checks import Gate
+from tidegate.api.phases import Phase
+from tidegate.api.rollout import Blind
+from tidegate.core.observation import Answer, Reading
 
-CANARY = "s3cret-of-an-internal-page"
-PAGE = f"<html><body>{CANARY}</body></html>"
+GENERAL = [row for row in ROWS if row not in OF_TEMPLATES]
+SOON_S = 0.1
+"""Time-out for what never ends."""
+LONG_S = 30.0
+"""Time-out for what does: longer than a busy machine takes."""
 
-
-def error(kind: str, words: str) -> str:
-    return json.dumps({"status": "error", "errorType": kind, "error": words})
-
-
-def said(status: int, body: bytes | str, **headers: str):
-    return writing(http(status, body, **headers))
-
-
-def one(value: object):
-    return said(200, vector(({}, value)))
-
-
-ANSWERS = [
-    # the empty and the endless
-    ("no series", said(200, vector()), Answer.NODATA, "no series"),
-    ("NaN", one("NaN"), Answer.NODATA, "NaN"),
-    ("+Inf", one("+Inf"), Answer.NODATA, "+Inf"),
-    ("-Inf", one("-Inf"), Answer.NODATA, "-Inf"),
-    ("1e400", one("1e400"), Answer.NODATA, "+Inf"),
-    ("scalar NaN", said(200, result("scalar", [1, "NaN"])), Answer.NODATA, "NaN"),
-    # the query's own fault
-    ("bad_data", said(400, error("bad_data", "parse error: x")), Answer.REFUSED, "parse error: x"),
-    ("matrix", said(200, result("matrix", [])), Answer.REFUSED, "range vector"),
-    ("string", said(200, result("string", [1, "x"])), Answer.REFUSED, "a text"),
-    ("3 series", said(200, vector(*[({"a": x}, 1) for x in "bcd"])), Answer.REFUSED, "3 series"),
-    # the provider's fault, in its own words
-    ("422", said(422, error("execution", "too many samples")), Answer.ERROR, "too many samples"),
-    ("503", said(503, error("timeout", "query timed out")), Answer.ERROR, "query timed out"),
-    ("status error", said(200, error("internal", "oops")), Answer.ERROR, "oops"),
-    ("no words", said(200, '{"status":"error"}'), Answer.ERROR, "does not say why"),
-    # not Prometheus at all
-    ("400 page", said(400, PAGE), Answer.ERROR, "HTTP 400"),
-    ("401 page", said(401, PAGE), Answer.ERROR, "token"),
-    ("403 page", said(403, PAGE), Answer.ERROR, "token"),
-    ("404 page", said(404, PAGE), Answer.ERROR, "url"),
-    ("429 page", said(429, PAGE), Answer.ERROR, "limits"),
-    ("500 page", said(500, PAGE), Answer.ERROR, "HTTP 500"),
-    ("502 page", said(502, PAGE), Answer.ERROR, "HTTP 502"),
-    ("HTML at 200", said(200, PAGE), Answer.ERROR, "not Prometheus' format"),
-    ("204", writing(b"HTTP/1.1 204 No\r\n\r\n"), Answer.ERROR, "HTTP 204"),
-    ("empty body", said(200, ""), Answer.ERROR, "not whole JSON"),
-    ("other JSON", said(200, json.dumps({"page": CANARY})), Answer.ERROR, "no status"),
-    ("JSON list", said(200, "[]"), Answer.ERROR, "not a JSON object"),
-    ("other error", said(400, json.dumps({"error": CANARY})), Answer.ERROR, "HTTP 400"),
-    ("redirect", said(302, PAGE, Location="/elsewhere"), Answer.ERROR, "redirects"),
-    ("permanent", said(308, "", Location="http://169.254.169.254/"), Answer.ERROR, "redirects"),
-    # almost Prometheus
-    ("truncated JSON", said(200, vector(({}, 1))[:-9]), Answer.ERROR, "not whole JSON"),
-    ("cut", said(200, vector(({}, 1)), Content_Length="9999"), Answer.ERROR, "cannot be reached"),
-    ("not UTF-8", said(200, b"\xff\xfe{}"), Answer.ERROR, "not whole JSON"),
-    ("deep", said(200, "[" * 200_000), Answer.ERROR, "not whole JSON"),
-    ("long number", said(200, "9" * 10_000), Answer.ERROR, "not whole JSON"),
-    ("bare NaN", said(200, '{"status": NaN}'), Answer.ERROR, "not whole JSON"),
-    ("gzip", said(200, gzip.compress(vector(({}, 1)).encode()), Content_Encoding="gzip"),
-     Answer.ERROR, "not whole JSON"),
-    ("odd type", said(200, result("table", [])), Answer.ERROR, "result type"),
-    ("no result", said(200, '{"status":"success","data":{"resultType":"vector"}}'),
-     Answer.ERROR, "not a list"),
-    ("series no object", said(200, result("vector", [1])), Answer.ERROR, "not an object"),
-    ("labels no texts", said(200, result("vector", [{"metric": {"a": 1}, "value": [1, "1"]}])),
-     Answer.ERROR, "labels"),
-    ("histogram", said(200, result("vector", [{"metric": {}, "histogram": [1, {}]}])),
-     Answer.ERROR, "native histogram"),
-    ("number, not text", said(200, result("scalar", [1, 0.5])), Answer.ERROR, "not a number"),
-    ("underscores", one("1_000"), Answer.ERROR, "not a number"),
-    ("spaces", one(" 1 "), Answer.ERROR, "not a number"),
-    ("words", one("none"), Answer.ERROR, "not a number"),
-    ("hexadecimal", one("0x1p3"), Answer.ERROR, "not a number"),
-    ("time no number", said(200, result("scalar", ["now", "1"])), Answer.ERROR, "time"),
-    ("time is true", said(200, result("scalar", [True, "1"])), Answer.ERROR, "time"),
-    ("three in a pair", said(200, result("scalar", [1, "1", "2"])), Answer.ERROR, "pair"),
-    # all there, or only a part
-    ("store down", said(200, vector(({}, 0), warnings=["receive series from store-1: EOF"])),
-     Answer.ERROR, "only a part"),
-    ("isPartial", said(200, vector(({}, 0), isPartial=True)), Answer.ERROR, "only a part"),
-    ("odd warnings", said(200, vector(({}, 0), warnings={"a": 1})), Answer.ERROR, "warnings"),
-    # the line itself
-    ("hang up", hang_up, Answer.ERROR, "cannot be reached"),
-    ("no HTTP", writing(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), Answer.ERROR, "cannot be reached"),
-    ("long header", writing(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000 + b"\r\n\r\n"),
-     Answer.ERROR, "cannot be reached"),
-]  # fmt: skip
+BLIND_S = 60.0
+POLICIES = {
+    "guard reverts": Blind(),
+    "blind holds": Blind(then="hold", after_s=BLIND_S),
+    "blind reverts": Blind(then="revert", after_s=BLIND_S),
+}
 
 
-@pytest.mark.parametrize(
-    ("play", "answer", "words"), [row[1:] for row in ANSWERS], ids=[row[0] for row in ANSWERS]
-)
-async def test_what_is_no_number_is_no_value(metrics, provider, play, answer, words):
-    provider.play = play
-    reading = await ask_one(metrics, metric(query="up"))
-    assert (reading.answer, reading.value) == (answer, None)
-    assert words in reading.detail
-    assert CANARY not in reading.detail
+def named(rows):
+    return pytest.mark.parametrize("row", rows, ids=[row.name for row in rows])
+
+
+async def answered(row, provider, clock) -> Reading:
+    provider.play = row.play
+    async with asking(provider, clock, timeout_s=SOON_S if row.late else LONG_S) as metrics:
+        return await ask_one(metrics, row.about)
+
+
+@named(ROWS)
+async def test_what_is_no_number_is_no_value(row, provider, clock):
+    reading = await answered(row, provider, clock)
+    assert (reading.answer, reading.value) == (row.answer, None), reading.detail
+    assert row.words in reading.detail
+    assert SECRET not in reading.detail
+    assert reading.detail.isprintable()
     assert len(reading.detail) < 512
     assert reading.at == NOON
     assert len(provider.requests) == 1
 
 
-@pytest.mark.parametrize(
-    "play",
-    [row[1] for row in ANSWERS if row[2] is not Answer.NODATA],
-    ids=[row[0] for row in ANSWERS if row[2] is not Answer.NODATA],
-)
-async def test_what_is_no_number_is_no_measurement_of_a_template_either(metrics, provider, play):
-    provider.play = play
-    reading = await ask_one(metrics, metric(template="envoy-error-rate"))
+@named([row for row in GENERAL if row.answer is not Answer.NODATA])
+async def test_what_is_no_number_is_no_measurement_of_a_template_either(row, provider, clock):
+    about = metric(template="envoy-error-rate")
+    reading = await answered(replace(row, about=about), provider, clock)
     assert reading.answer is not Answer.OK
 
 
-@pytest.mark.parametrize("play", [row[1] for row in ANSWERS], ids=[row[0] for row in ANSWERS])
-async def test_what_is_no_number_is_no_proof_of_idleness(metrics, provider, play):
-    provider.play = play
-    reading = (await metrics.traffic([arms()]))["shop", "web"]
+@named(GENERAL)
+async def test_what_is_no_number_is_no_proof_of_idleness(row, provider, clock):
+    provider.play = row.play
+    async with asking(provider, clock, timeout_s=SOON_S if row.late else LONG_S) as metrics:
+        reading = (await metrics.traffic([arms()]))["shop", "web"]
     assert (reading.by_revision, reading.by_subset) == (None, None)
 
 
-@pytest.mark.parametrize("play", [silence, trickle])
-async def test_what_does_not_come_in_time_is_no_value_and_no_proof(hasty, provider, play):
-    provider.play = play
-    reading = await ask_one(hasty, metric(query="up"))
-    assert (reading.answer, reading.value, reading.at) == (Answer.ERROR, None, NOON)
-    assert "within 0.5 s" in reading.detail
-    reading = await ask_one(hasty, metric(template="envoy-error-rate"))
-    assert reading.answer is Answer.ERROR
-    counted = (await hasty.traffic([arms()]))["shop", "web"]
-    assert (counted.by_revision, counted.by_subset) == (None, None)
+def watched(blind: Blind, *, guard: Reading, gate: Reading) -> Case:
+    """A phase that ends with its gate, under a guard that reverts, both asked a second ago."""
+    return in_phase(
+        spec=spec(
+            blind=blind,
+            guards=(error_guard(then="revert"),),
+            phases=(
+                Phase(name="ten", weight=10, gates=(Gate(metric="errors", max=0.01),)),
+                Phase(name="half", weight=50),
+            ),
+        ),
+        readings={"guard/0": (guard,), "gate/0/0": (gate,)},
+    )
 
 
-async def test_an_endless_answer_is_cut(provider, clock):
-    provider.play = flood
-    config = ProviderConfig(provider.url, timeout_s=30)
-    metrics = PrometheusMetrics({"default": config}, TelemetryConfig(), clock)
-    reading = await ask_one(metrics, metric(query="up"))
-    await metrics.close()
-    assert reading.answer is Answer.ERROR
-    assert "longer than 4194304 bytes" in reading.detail
+def as_of(reading: Reading, now: datetime) -> Reading:
+    return replace(reading, at=now - timedelta(seconds=1))
+
+
+GOOD, BAD = (Reading(NOON, Answer.OK, value=value) for value in (0.0, 0.5))
+
+
+def phase_after(case: Case, now: datetime = NOW) -> str | None:
+    """The phase that is decided on, or None once the run is sent back."""
+    status = case.decided(now).status
+    return status.phase.name if status.run is not None else None
+
+
+@pytest.mark.parametrize("blind", POLICIES.values(), ids=list(POLICIES))
+@pytest.mark.parametrize(
+    ("guard", "gate", "phase"),
+    [(GOOD, GOOD, "half"), (GOOD, BAD, "ten"), (BAD, GOOD, None)],
+    ids=["good", "gate fails", "guard fails"],
+)
+def test_an_answer_that_is_a_number_does_what_it_should(blind, guard, gate, phase):
+    case = watched(blind, guard=as_of(guard, NOW), gate=as_of(gate, NOW))
+    assert phase_after(case) == phase
+
+
+@pytest.mark.parametrize("blind", POLICIES.values(), ids=list(POLICIES))
+@named(ROWS)
+async def test_what_is_no_number_passes_no_gate_and_reverts_only_as_blindness(
+    row, blind, provider, clock
+):
+    odd = await answered(row, provider, clock)
+
+    def at(now: datetime, guard: Reading, gate: Reading) -> Case:
+        return watched(blind, guard=as_of(guard, now), gate=as_of(gate, now))
+
+    assert phase_after(at(NOW, GOOD, odd)) == "ten"
+    assert phase_after(at(NOW, odd, GOOD)) == "ten"
+    seen = at(NOW, odd, odd).decided()
+    assert (seen.status.phase.name, seen.status.blind_since) == ("ten", NOW)
+    for seconds, phase in (
+        (BLIND_S - 1, "ten"),
+        (BLIND_S, None if blind.then == "revert" else "ten"),
+        (100 * BLIND_S, None if blind.then == "revert" else "ten"),
+    ):
+        later = NOW + timedelta(seconds=seconds)
+        assert phase_after(at(later, odd, odd).with_(status=seen.status), later) == phase
+    late = NOW + timedelta(seconds=BLIND_S)
+    gate_alone = at(NOW, GOOD, odd).decided().status
+    assert phase_after(at(late, GOOD, odd).with_(status=gate_alone), late) == "ten"
 
 
 async def test_too_many_series_are_not_read(metrics, provider):
@@ -188,13 +159,28 @@ async def test_foreign_words_are_short_and_on_one_line(metrics, provider):
     assert len(reading.detail) < 400
 
 
+@pytest.mark.parametrize("kind", ["scalar", "vector"])
+async def test_of_many_remarks_only_the_first_are_shown(metrics, provider, kind):
+    value = [NOON_S, "1"]
+    told = value if kind == "scalar" else [{"metric": {}, "value": value}]
+    infos = [f"PromQL info: {n} {'long ' * 100}" for n in range(100)]
+    provider.says(http(200, result(kind, told, infos=infos)))
+    reading = await ask_one(metrics, metric(query="up"))
+    assert reading.answer is Answer.OK
+    assert reading.detail.count("PromQL info") == WARNINGS_MAX
+    assert len(reading.detail) < (WARNINGS_MAX + 1) * WORDS_MAX_CHARS
+
+
 @pytest.mark.parametrize(
     ("body", "value", "detail"),
     [
         (vector(({"any": "label"}, "0.25")), 0.25, ""),
         (vector(({}, "-0")), 0.0, ""),
         (vector(({}, "1e-3")), 0.001, ""),
-        (result("scalar", [1, "7"]), 7.0, ""),
+        (vector(({}, ".5")), 0.5, ""),
+        (vector(({}, "1e-999")), 0.0, ""),
+        (result("scalar", [NOON_S, "7"]), 7.0, ""),
+        (vector(({}, 1), at_s=NOON_S - 30), 1.0, ""),
         (vector(({}, 1), warnings=["PromQL warning: odd"]), 1.0, "PromQL warning: odd"),
         (vector(({}, 1), infos=["PromQL info: no counter"]), 1.0, "PromQL info: no counter"),
         (vector(({}, 1), warnings=None, isPartial=False), 1.0, ""),
@@ -204,3 +190,9 @@ async def test_one_number_is_a_value(metrics, provider, body, value, detail):
     provider.says(http(200, body))
     reading = await ask_one(metrics, metric(query="up"))
     assert (reading.answer, reading.value, reading.detail) == (Answer.OK, value, detail)
+
+
+async def test_what_the_answer_says_of_its_own_kind_does_not_matter(metrics, provider):
+    provider.says(http(200, vector(({}, 1)), Content_Type="text/html; charset=utf-16"))
+    reading = await ask_one(metrics, metric(query="up"))
+    assert (reading.answer, reading.value) == (Answer.OK, 1.0)

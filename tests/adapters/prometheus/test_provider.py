@@ -9,26 +9,7 @@ import pytest
 from tests.adapters.prometheus.asking import HOST, NOON, arms, ask_one, metric, subject
 from tests.adapters.prometheus.scripted import http
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
-from tidegate.adapters.prometheus.templates import TEMPLATES
-from tidegate.api.constants import METRIC_TEMPLATES
 from tidegate.core.observation import Answer
-
-
-def envoy(code: str, subset: str = "canary", port: int = 80, host: str = HOST):
-    return {"cluster_name": f"outbound|{port}|{subset}|{host}", "response_code": code}
-
-
-def istio(code: str, revision: str = "abc", reporter: str = "source", namespace: str = "shop"):
-    return {
-        "destination_workload_namespace": namespace,
-        "destination_canonical_revision": revision,
-        "reporter": reporter,
-        "response_code": code,
-    }
-
-
-def test_every_template_that_users_may_name_is_built_in():
-    assert set(TEMPLATES) == set(METRIC_TEMPLATES)
 
 
 async def test_an_unknown_provider_is_refused_by_name(metrics, provider):
@@ -128,91 +109,6 @@ def test_odd_telemetry_times_are_refused_at_the_start(wrong):
 
 
 @pytest.mark.parametrize(
-    ("series", "value", "samples"),
-    [
-        ([(envoy("200"), 97), (envoy("503"), 3)], 0.03, 100),
-        ([(envoy("200"), 5)], 0.0, 5),
-        ([(envoy("500"), 1), (envoy("502"), 1)], 1.0, 2),
-        ([(envoy("200", port=80), 3), (envoy("503", port=8080), 1)], 0.25, 4),
-        ([(envoy("200"), 4), (envoy("503", subset="stable"), 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("503", host="x.y"), 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("404"), 4)], 0.0, 8),
-        ([(envoy("200"), 4), ({"cluster_name": "odd", "response_code": "503"}, 9)], 0.0, 4),
-        ([(envoy("200"), 4), (envoy("503"), "NaN")], 0.0, 4),
-    ],
-)
-async def test_envoy_error_rate(metrics, provider, series, value, samples):
-    provider.gives(*series)
-    reading = await ask_one(metrics, metric(template="envoy-error-rate"))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.OK, value, samples)
-
-
-@pytest.mark.parametrize(
-    ("series", "value", "samples"),
-    [
-        ([(istio("200"), 9), (istio("500"), 1)], 0.1, 10),
-        # both report the same requests: once is enough
-        ([(istio("200"), 9), (istio("200", reporter="destination"), 9)], 0.0, 9),
-        # the source saw one that never arrived
-        (
-            [(istio("200"), 9), (istio("503"), 1), (istio("200", reporter="destination"), 9)],
-            0.1,
-            10,
-        ),
-        # most clients are outside the mesh
-        ([(istio("200"), 1), (istio("500", reporter="destination"), 9)], 1.0, 9),
-        # nobody was there to get the answer
-        ([(istio("200"), 9), (istio("0"), 90)], 0.0, 9),
-        ([(istio("200"), 9), (istio("500", revision="def"), 9)], 0.0, 9),
-        ([(istio("200"), 9), (istio("500", namespace="else"), 9)], 0.0, 9),
-    ],
-)
-async def test_istio_error_rate(metrics, provider, series, value, samples):
-    provider.gives(*series)
-    reading = await ask_one(metrics, metric(template="istio-error-rate"))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.OK, value, samples)
-
-
-@pytest.mark.parametrize("template", sorted(TEMPLATES))
-async def test_no_requests_are_no_data(metrics, provider, template):
-    provider.gives((envoy("200", subset="stable"), 5), (istio("200", revision="def"), 5))
-    reading = await ask_one(metrics, metric(template=template))
-    assert (reading.answer, reading.value, reading.samples) == (Answer.NODATA, None, 0)
-    assert reading.detail == "no requests in the last 60 s"
-
-
-async def test_hangs_alone_are_no_data_but_requests(metrics, provider):
-    provider.gives((istio("0"), 30))
-    errors = await ask_one(metrics, metric(template="istio-error-rate"))
-    assert errors.answer is Answer.NODATA
-    rate = await ask_one(metrics, metric(template="istio-request-rate"))
-    assert (rate.value, rate.samples) == (0.5, 30)
-
-
-async def test_latency_is_in_seconds_and_counts_its_requests(metrics, provider):
-    labels = {"destination": f"canary|{HOST}"}
-    provider.gives(({**labels, "part": "value"}, 250), ({**labels, "part": "samples"}, 40))
-    reading = await ask_one(metrics, metric(template="envoy-latency"))
-    assert (reading.value, reading.samples) == (0.25, 40)
-    assert "histogram_quantile(0.95," in provider.queries[0]
-
-
-@pytest.mark.parametrize("part", ["value", "samples"])
-async def test_half_a_latency_is_none(metrics, provider, part):
-    provider.gives(({"destination": f"canary|{HOST}", "part": part}, 1))
-    reading = await ask_one(metrics, metric(template="envoy-latency"))
-    assert reading.answer is Answer.NODATA
-
-
-async def test_a_quantile_is_a_query_of_its_own(metrics, provider):
-    provider.gives()
-    for quantile in (0.5, 0.999):
-        await ask_one(metrics, metric(template="istio-latency", quantile=quantile))
-    assert ["histogram_quantile(0.5," in text for text in provider.queries] == [True, False]
-    assert "histogram_quantile(0.999," in provider.queries[1]
-
-
-@pytest.mark.parametrize(
     ("age_s", "window"),
     [(3600, "60s"), (59, "60s"), (58, "59s"), (12.4, "14s"), (1.5, "3s"), (0, "1s"), (-30, "1s")],
 )
@@ -287,6 +183,17 @@ async def test_a_proxy_out_of_sight_is_not_idle(metrics, provider):
     assert reading.by_subset is None
     assert reading.by_revision == {"abc": 0, "def": 0}
     assert "a proxy that sends to canary cannot be scraped" in reading.error
+
+
+@pytest.mark.parametrize("count", ["NaN", "+Inf", -5])
+async def test_what_is_no_count_is_no_proof_of_idleness(metrics, provider, count):
+    provider.gives(
+        ({"cluster_name": f"outbound|80|canary|{HOST}"}, 5),
+        ({"cluster_name": f"outbound|81|canary|{HOST}"}, count),
+    )
+    reading = (await metrics.traffic([arms()]))["shop", "web"]
+    assert reading.by_subset is None
+    assert "its count is no count" in reading.error
 
 
 async def test_configured_traffic_queries_get_the_window(provider, clock):

@@ -16,14 +16,18 @@ import pytest
 
 from tests.adapters.prometheus.asking import WallClock, arms, ask_one, metric, subject
 from tests.adapters.prometheus.real import (
+    WINDOW_S,
+    Asker,
     Exporter,
     buckets,
     envoy,
     exporting,
     istio,
+    number,
     prometheus,
     throughout,
     until,
+    watched,
 )
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus import provider as provider_module
@@ -31,7 +35,6 @@ from tidegate.adapters.prometheus.counting import latest
 from tidegate.core.observation import Answer, Reading
 from tidegate.ports.metrics import Question, Subject
 
-WINDOW_S = 4
 LIFETIME = 1_000_000
 """What a long-lived proxy had counted before anybody watched."""
 
@@ -77,30 +80,6 @@ async def metrics(lab, monkeypatch) -> AsyncIterator[PrometheusMetrics]:
     )
     yield made
     await made.close()
-
-
-@dataclass
-class Asker:
-    metrics: PrometheusMetrics
-    template: str
-    who: Subject
-    window_s: float = WINDOW_S
-
-    async def __call__(self) -> Reading:
-        about = metric(template=self.template, window_s=self.window_s)
-        return await ask_one(self.metrics, about, self.who)
-
-
-async def number(metrics: PrometheusMetrics, query: str) -> float | None:
-    return (await ask_one(metrics, metric(query=query))).value
-
-
-async def watched(
-    metrics: PrometheusMetrics, job: str = "gateway", window_s: int = WINDOW_S
-) -> None:
-    """Wait until a target has been scraped since before the window."""
-    query = f'max_over_time(up{{job="{job}"}}[5m] offset {window_s + 1}s)'
-    await until(lambda: number(metrics, query), lambda value: value == 1, window_s + 60)
 
 
 async def test_the_past_of_a_proxy_is_not_the_last_minute(lab, metrics):
@@ -266,6 +245,26 @@ async def test_envoy_latency_over_two_ports(lab, metrics):
     assert reading.value == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize(
+    ("spelled", "threshold_s"), [("250", 0.25), ("250.0", 0.25), ("2.5", 0.0025)]
+)
+async def test_envoy_slow_share_over_two_ports(lab, metrics, spelled, threshold_s):
+    await watched(metrics)
+    host = f"share-{spelled}.x"
+    name = "envoy_cluster_upstream_rq_time_bucket"
+    for port, counts in ((80, (88, 90)), (81, (0, 10))):
+        cluster = {"cluster_name": f"outbound|{port}|canary|{host}"}
+        lab.gateway.set(buckets(name, cluster, dict(zip((spelled, "+Inf"), counts, strict=True))))
+    ask = Asker(metrics, "envoy-slow-share", subject(host=host), threshold_s=threshold_s)
+    reading = await until(ask, lambda reading: reading.samples == 100)
+    assert reading.value == pytest.approx(0.12)
+    between = Asker(metrics, "envoy-slow-share", subject(host=host), threshold_s=0.3)
+    reading = await between()
+    assert (reading.answer, reading.value) == (Answer.NODATA, None)
+    assert "no bucket that ends at threshold" in reading.detail
+    await until(ask, lambda reading: reading.samples == 0)
+
+
 async def test_istio_templates(lab, metrics):
     await watched(metrics)
     namespace = "istio-rates"
@@ -295,6 +294,9 @@ async def test_istio_templates(lab, metrics):
     assert (rate.value, rate.samples) == (15 / WINDOW_S, 15)
     latency = await Asker(metrics, "istio-latency", who)()
     assert (latency.value, latency.samples) == (pytest.approx(0.195), 10)
+    for threshold_s, share in ((0.1, 1), (0.2, 0)):
+        slow = await Asker(metrics, "istio-slow-share", who, threshold_s=threshold_s)()
+        assert (slow.value, slow.samples) == (share, 10)
 
 
 async def test_traffic_by_subset_is_exactly_zero_at_rest(lab, metrics):

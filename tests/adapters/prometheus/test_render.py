@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+import promql_parser
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from tests.adapters.prometheus.asking import subject
@@ -48,9 +49,14 @@ def test_a_value_stays_inside_its_quotes(value, quote, operator):
     assert text[end:] == "} > 0"
 
 
-@given(NASTY, st.sampled_from("\"'"))
+@given(NASTY, st.sampled_from("\"'`"))
 def test_a_value_in_a_regular_expression_matches_only_itself(value, quote):
-    text = fill(f"m{{a=~{quote}{{{{revision}}}}.*{quote}}}", {**PLAIN, "revision": value}, 60)
+    query = f"m{{a=~{quote}{{{{revision}}}}.*{quote}}}"
+    if quote == "`" and "`" in value:
+        with pytest.raises(RenderError):
+            fill(query, {**PLAIN, "revision": value}, 60)
+        return
+    text = fill(query, {**PLAIN, "revision": value}, 60)
     pattern, end = string_literal(text, len("m{a=~"))
     assert text[end:] == "}"
     assert pattern.endswith(".*")
@@ -62,6 +68,76 @@ def test_a_value_in_a_regular_expression_matches_only_itself(value, quote):
             continue
         plain, pending = plain + char, False
     assert plain == value
+
+
+QUERIES = (
+    'm{a="{{namespace}}"}',
+    "m{a='{{namespace}}', b!='x{{rollout}}y', c!=\"{{revision}}\"} > 0",
+    "m{a=`x{{namespace}}y`}",
+    "m{a=~\"{{revision}}|{{rollout}}-.*\",b!~'{{namespace}}'}",
+    '{"a.b"="{{namespace}}", "m"}',
+    'sum by (code) (rate(m{a="{{namespace}}",b=~"{{revision}}.*"}[{{window}}] offset {{window}}))',
+    "m{c='{{rollout}}'} / on (code) group_left() n{d!~\"{{namespace}}\"} or vector(0)",
+    'max_over_time(m{a="{{revision}}"}[5m:{{window}}]) # {{revision}}',
+)
+REGEX_OPS = ("MatchOp.Re", "MatchOp.NotRe")
+BREAK_OUT = (
+    '"} or vector(0) or m{a="',
+    "'} or vector(0) or m{a='",
+    '\\"} or vector(0) #',
+    "\\'} or vector(0) #",
+    '",b=~".*',
+    "\n} or vector(0) #",
+    "\\",
+    "{{namespace}}",
+    "}}",
+    ".*",
+    "a|b",
+    "\x00",
+    "\u2028",
+)
+
+
+def parsed(query: str) -> tuple[list[str], list[tuple[bool, str]]]:
+    """A query as PromQL's grammar reads it: its shape, and (is a regex, value) of each matcher."""
+    shape: list[str] = []
+    matchers: list[tuple[bool, str]] = []
+
+    def visit(node: promql_parser.Expr) -> bool:
+        shape.append(type(node).__name__)
+        if isinstance(node, promql_parser.VectorSelector):
+            shape.append(f"{node.name} {node.offset} {node.at} {node.matchers.or_matchers}")
+            for matcher in node.matchers.matchers:
+                shape.append(f"{matcher.name} {matcher.op}")
+                matchers.append((str(matcher.op) in REGEX_OPS, matcher.value))
+        return True
+
+    promql_parser.walk(promql_parser.parse(query), visit)
+    return shape, matchers
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@given(st.lists(NAMES | NASTY | st.sampled_from(BREAK_OUT), min_size=3, max_size=3))
+@example(list(BREAK_OUT[:3]))
+@example(list(BREAK_OUT[3:6]))
+@example(list(BREAK_OUT[6:9]))
+@example(list(BREAK_OUT[9:12]))
+def test_the_shape_of_a_query_is_the_same_for_any_value(query, names):
+    values = dict(zip(PLAIN, names, strict=True))
+    raw = "`" in query
+    # This parser, unlike Prometheus, looks for escapes in `…`; those are tried above.
+    assume(not (raw and any("\\" in name for name in names)))
+    if raw and "`" in values["namespace"]:
+        with pytest.raises(RenderError):
+            fill(query, values, 60)
+        return
+    shape, matchers = parsed(fill(query, values, 60))
+    plain_shape, plain_matchers = parsed(fill(query, PLAIN, 60))
+    assert shape == plain_shape
+    named = {text: values[name] for name, text in PLAIN.items()}
+    for (is_regex, value), (_, plain) in zip(matchers, plain_matchers, strict=True):
+        wanted = re.sub("|".join(named), lambda match: named[match.group()], plain)
+        assert (re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL) if is_regex else value) == wanted
 
 
 @given(st.text(alphabet="ab{}[]\"'`\\#=~! \n", max_size=40))

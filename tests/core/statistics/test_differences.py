@@ -6,6 +6,7 @@ from statistics import mean, variance
 import pytest
 
 from tests.core.statistics.simulated import allowed
+from tests.core.statistics.stated import stated
 from tidegate.core.statistics.differences import (
     BURN_IN_WINDOWS,
     Differences,
@@ -28,10 +29,10 @@ def _p(found: Differences, alpha: float = 0.05) -> float:
 
 
 def test_the_radius_is_that_of_the_literature():
-    assert tuning(0.05, PLANNED) == pytest.approx(0.2645385, abs=5e-8)
-    for windows, width in ((20, 0.6822971), (30, 0.5541508)):
+    assert tuning(0.05, PLANNED) == stated("0.2645385")
+    for windows, width in ((20, "0.6822971"), (30, "0.5541508")):
         found = radius(windows, 1.0, alpha=0.05, windows_planned=PLANNED)
-        assert found == pytest.approx(width, abs=5e-8)
+        assert found == stated(width)
 
 
 def test_the_sequence_is_narrowest_near_the_window_it_is_planned_for():

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.statistics.simulated import allowed
+from tests.core.statistics.stated import stated
 from tidegate.core.statistics.rates import (
     MixtureDifference,
     RateRatio,
@@ -15,6 +16,7 @@ from tidegate.core.statistics.rates import (
     rate_ratio,
 )
 from tidegate.core.statistics.refused import Refused
+from tidegate.core.statistics.tails import normal_tail
 from tidegate.core.statistics.window import Window
 
 steady = settings(max_examples=30, deadline=None, derandomize=True, database=None)
@@ -27,8 +29,13 @@ def test_a_ratio_of_rates_has_its_interval():
     assert found.ratio == pytest.approx(2.0)
     width = math.exp(NormalDist().inv_cdf(0.975) * math.sqrt(0.03))
     assert (found.low, found.high) == pytest.approx((2 / width, 2 * width))
-    # Tables that round the quantile to 1.96 say:
-    assert (found.low, found.high) == pytest.approx((1.424278, 2.808440), abs=2e-5)
+
+
+def test_a_ratio_of_rates_has_the_interval_of_the_literature_which_rounds_the_quantile():
+    found = rate_ratio(COUNTS, alpha=2.0 * normal_tail(1.96))
+    assert isinstance(found, RateRatio)
+    assert found.ratio == stated("2.000000")
+    assert (found.low, found.high) == (stated("1.424278"), stated("2.808440"))
 
 
 def test_a_side_without_errors_has_a_wide_interval_and_no_infinite_ratio():
@@ -42,10 +49,10 @@ def test_a_side_without_errors_has_a_wide_interval_and_no_infinite_ratio():
 def test_the_mixture_test_of_a_difference_is_that_of_the_literature():
     found = mixture_difference(COUNTS, tau=0.005, alpha=0.05)
     assert isinstance(found, MixtureDifference)
-    assert found.difference == pytest.approx(0.01)
-    assert math.exp(found.log_e) == pytest.approx(16.483086, abs=5e-7)
+    assert found.difference == stated("0.0100000")
+    assert math.exp(found.log_e) == stated("16.483086")
     assert found.p == pytest.approx(1 / 16.483086)
-    assert found.radius == pytest.approx(0.0102791, abs=5e-8)
+    assert found.radius == stated("0.0102791")
 
 
 def test_the_difference_is_shown_just_when_the_sequence_leaves_zero():
@@ -56,12 +63,12 @@ def test_the_difference_is_shown_just_when_the_sequence_leaves_zero():
 
 
 @pytest.mark.parametrize(
-    ("hits", "misses", "e"), [(12, 60, 1.026299), (20, 60, 183.0548), (7, 63, 0.3291703)]
+    ("hits", "misses", "e"), [(12, 60, "1.026299"), (20, 60, "183.0548"), (7, 63, "0.3291703")]
 )
 def test_evidence_about_a_share_is_that_of_the_literature(hits, misses, e):
     found = mixture_share(hits, misses, chance=0.1, strength=10)
     assert not isinstance(found, Refused)
-    assert math.exp(found) == pytest.approx(e, rel=5e-7)
+    assert math.exp(found) == stated(e)
 
 
 @pytest.mark.parametrize("chance", [0.05, 0.3])

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import pytest
 
+from tests.core.statistics.stated import stated
 from tidegate.core.statistics.refused import Refused
 from tidegate.core.statistics.spending import Spending, spent
 
@@ -12,12 +13,12 @@ PARTS = (0.25, 0.5, 0.75, 1.0)
 @pytest.mark.parametrize(
     ("spending", "amounts"),
     [
-        (Spending.LATE, (0.00009, 0.00557, 0.02363, 0.05)),
-        (Spending.EVEN, (0.01787, 0.03101, 0.0414, 0.05)),
+        (Spending.LATE, ("0.00009", "0.00557", "0.02363", "0.05000")),
+        (Spending.EVEN, ("0.01787", "0.03101", "0.04140", "0.05000")),
     ],
 )
 def test_alpha_is_spent_as_in_the_literature(spending, amounts):
-    assert [spent(0.05, part, spending) for part in PARTS] == pytest.approx(amounts, abs=5e-6)
+    assert [spent(0.05, part, spending) for part in PARTS] == [stated(text) for text in amounts]
 
 
 @pytest.mark.parametrize("spending", Spending)

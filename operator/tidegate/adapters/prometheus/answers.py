@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -19,20 +20,30 @@ from tidegate.core.observation import Answer
 SERIES_MAX = 10_000
 WORDS_MAX_CHARS = 300
 WARNINGS_MAX = 5
+ANSWER_AWAY_S_MAX = 60.0
+"""How far the time of a value may lie from the time asked for.
+
+Prometheus gives exactly that time. Stores that look back a little, until what they were sent has
+settled, do so by seconds; a cache that has stopped to ask, or a wrong clock, is soon further away.
+"""
 
 ENGINE_NOTES = ("PromQL warning:", "PromQL info:")
 """How Prometheus' own engine starts a remark about the query; the data is then all there."""
 
-# Prometheus writes numbers as Go does. Python's float() would also take "1_000" and " 1 ".
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf")
+# Prometheus writes numbers as Go does. Python's float() would also take "1_000", " 1 " and "٣".
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|NaN|[+-]?Inf", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One series of an instant vector: its labels and its value, which may be NaN or infinite."""
+    """One series of an instant vector: its labels and its value, which may be NaN or infinite.
+
+    `at_s` is when it was evaluated, in Unix seconds.
+    """
 
     labels: Mapping[str, str]
     value: float
+    at_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +76,12 @@ class _Malformed(ValueError):
     """The answer is not what Prometheus' API promises; the message says which part."""
 
 
-def parse(status: int, body: bytes) -> Vector | Failure:
-    """The result of one instant query; never raises."""
+def parse(status: int, body: bytes, at: datetime) -> Vector | Failure:
+    """The result of one instant query, asked for the time `at`; never raises."""
     if status != HTTPStatus.OK:
         return _failed(status, body)
     try:
-        return _result(_decode(body))
+        return _of_that_time(_result(_decode(body)), at)
     except _Malformed as wrong:
         return Failure.error(
             f"the answer is not Prometheus' format ({wrong}); "
@@ -87,7 +98,10 @@ def one_line(words: str) -> str:
 
 def _decode(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(body, parse_constant=_no_constant)
+        # As text: of bytes, json would guess the encoding.
+        answer = json.loads(
+            body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_object
+        )
     except (ValueError, RecursionError):
         raise _Malformed("it is not whole JSON") from None
     if not isinstance(answer, dict):
@@ -97,6 +111,14 @@ def _decode(body: bytes) -> dict[str, Any]:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of two values under one name json keeps the last; nobody can say which one is meant.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a name stands twice in one object")
+    return members
 
 
 def _failed(status: int, body: bytes) -> Failure:
@@ -148,11 +170,12 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
         return Failure.error(
             f"the provider read only a part of its data ({partial}); see whether its stores are up"
         )
+    shown = notes[:WARNINGS_MAX]
     match data.get("resultType"):
         case "scalar":
-            return Vector((Sample({}, _value(data.get("result"))),), notes)
+            return Vector((_valued({}, data.get("result")),), shown)
         case "vector":
-            return _vector(data.get("result"), notes)
+            return _vector(data.get("result"), shown)
         case "matrix":
             return Failure.refused(
                 "the query gives a range vector, not one number; "
@@ -162,6 +185,21 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
             return Failure.refused("the query gives a text, not a number; correct the query")
         case _:
             raise _Malformed("its result type is unknown")
+
+
+def _of_that_time(result: Vector | Failure, at: datetime) -> Vector | Failure:
+    """The result unless a value is of another time, however good it was then."""
+    if isinstance(result, Failure):
+        return result
+    asked_s = at.timestamp()
+    furthest_s = max((sample.at_s - asked_s for sample in result.samples), key=abs, default=0.0)
+    if abs(furthest_s) <= ANSWER_AWAY_S_MAX:
+        return result
+    side = "after" if furthest_s > 0 else "before"
+    return Failure.error(
+        f"the answer is about another time, {abs(furthest_s):g} s {side} the one asked for; see "
+        "whether a cache answers in Prometheus' place"
+    )
 
 
 def _notes(answer: dict[str, Any]) -> tuple[str, ...]:
@@ -196,7 +234,10 @@ def _vector(result: object, notes: tuple[str, ...]) -> Vector | Failure:
             f"the query gives {len(result)} series and at most {SERIES_MAX} are read; "
             "aggregate with sum() or avg()"
         )
-    return Vector(tuple(_sample(series) for series in result), notes[:WARNINGS_MAX])
+    samples = tuple(_sample(series) for series in result)
+    if len({frozenset(sample.labels.items()) for sample in samples}) < len(samples):
+        raise _Malformed("it has the same series twice")
+    return Vector(samples, notes)
 
 
 def _sample(series: object) -> Sample:
@@ -205,18 +246,26 @@ def _sample(series: object) -> Sample:
     labels = series.get("metric")
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise _Malformed("the labels of a series are not texts")
-    if "value" not in series and "histogram" in series:
+    if "histogram" in series:
         raise _Malformed("a series is a native histogram, which is no number")
-    return Sample(labels, _value(series.get("value")))
+    return _valued(labels, series.get("value"))
 
 
-def _value(pair: object) -> float:
-    """The number of `[unix seconds, "number"]`; too large a number is infinite."""
+def _valued(labels: Mapping[str, str], pair: object) -> Sample:
+    """The sample of `[unix seconds, "number"]`; too large a number is infinite."""
     if not isinstance(pair, list) or len(pair) != 2:  # noqa: PLR2004 — a pair
         raise _Malformed("a value is not a pair of time and number")
     at, number = pair
-    if isinstance(at, bool) or not isinstance(at, int | float) or not math.isfinite(at):
-        raise _Malformed("the time of a value is not a number")
+    at_s = _seconds(at)
     if not isinstance(number, str) or not _NUMBER.fullmatch(number):
         raise _Malformed("a value is not a number")
-    return float(number)
+    return Sample(labels, float(number), at_s)
+
+
+def _seconds(at: object) -> float:
+    try:
+        if isinstance(at, int | float) and not isinstance(at, bool) and math.isfinite(at):
+            return float(at)
+    except OverflowError:  # JSON's whole numbers have no limit, a float has
+        pass
+    raise _Malformed("the time of a value is not a number")

@@ -94,7 +94,7 @@ class PrometheusClient:
                     f"the answer is longer than {BODY_MAX_BYTES} bytes; "
                     "aggregate with sum() or avg()"
                 )
-            return parse(response.status, body)
+            return parse(response.status, body, at)
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -9,19 +9,20 @@ from datetime import datetime
 from functools import partial
 
 from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
+from tidegate.adapters.prometheus.catalogue import TEMPLATES
 from tidegate.adapters.prometheus.client import PrometheusClient
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.pairing import paired
 from tidegate.adapters.prometheus.render import RenderError, render
 from tidegate.adapters.prometheus.sharing import Shared, Sharing
 from tidegate.adapters.prometheus.templates import (
-    TEMPLATES,
     Measure,
     Measures,
     Template,
     window_since,
 )
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
+from tidegate.api.constants import SLOW_TEMPLATES
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Question, Subject
@@ -96,6 +97,8 @@ class PrometheusMetrics:
             known = ", ".join(sorted(TEMPLATES))
             detail = f"template {metric.template} does not exist (there are: {known})"
             return _failed(now, Failure.refused(detail))
+        if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
+            return _failed(now, Failure.refused(f"template {metric.template} needs a threshold"))
         return await self._built_in(client, template, question, now)
 
     def _unknown_provider(self, name: str) -> Failure:
@@ -107,7 +110,7 @@ class PrometheusMetrics:
     ) -> Reading:
         metric, subject = question.metric, question.subject
         window_s = _window_s(question, now)
-        text = template.query(window_s, metric.quantile)
+        text = template.query(window_s, metric)
 
         async def measure(at: datetime) -> Measures | Failure:
             result = await client.query(text, at)
@@ -119,11 +122,11 @@ class PrometheusMetrics:
         if isinstance(shared.result, Failure):
             return _failed(shared.at, shared.result)
         found = shared.result
-        reading = _measured(shared.at, found.get(template.source.key(subject)), window_s)
+        reading = _measured(shared.at, found.get(template.key(subject)), window_s, template)
         if question.stable is None:
             return reading
-        other = found.get(template.source.key(question.stable))
-        return paired(reading, _measured(shared.at, other, window_s))
+        other = found.get(template.key(question.stable))
+        return paired(reading, _measured(shared.at, other, window_s, template))
 
     async def _own_query(
         self, client: PrometheusClient, question: Question, now: datetime
@@ -175,10 +178,15 @@ def _window_s(question: Question, now: datetime) -> float:
     return min(window_since(question.metric.window_s, subject, now) for subject in asked)
 
 
-def _measured(at: datetime, measured: Measure | None, window_s: float) -> Reading:
+def _measured(
+    at: datetime, measured: Measure | None, window_s: float, template: Template
+) -> Reading:
     if measured is None:
-        detail = f"no requests in the last {window_s:g} s"
+        detail = f"no {template.samples} in the last {window_s:g} s"
         return Reading(at, Answer.NODATA, samples=0.0, detail=detail)
+    if measured.flaw:
+        detail = f"not measured in the last {window_s:g} s: Prometheus has {measured.flaw}"
+        return Reading(at, Answer.NODATA, detail=detail)
     return Reading(at, Answer.OK, value=measured.value, samples=measured.samples)
 
 

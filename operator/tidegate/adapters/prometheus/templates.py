@@ -1,13 +1,20 @@
-"""The built-in metrics: one query per template, window and quantile answers for every Rollout.
+"""The metrics of proxies: one query per template and its settings answers for every Rollout.
 
 | template | value | series |
 | --- | --- | --- |
 | `…-error-rate` | share (0 to 1) of 5xx among the answers | requests by destination and code |
 | `…-latency` | quantile (default 0.95) in seconds | histogram in ms by destination |
 | `…-request-rate` | requests per second | requests by destination and code |
+| `…-slow-share` | share (0 to 1) above `threshold` | histogram in ms by destination |
 
 `samples` is always the number of requests behind the value. No request at all means no answer
-for that destination, which is "no data"; requests without any 5xx mean exactly 0.
+for that destination, which is "no data"; requests without any 5xx mean exactly 0. A destination
+with a series that cannot be right (a count below 0 or not finite, requests without a code) is not
+measured at all: what is left when that series is passed over can look like a good release.
+
+A histogram knows how many requests took at most the edge of a bucket, and nothing between two
+edges: a threshold must be an edge, and where none is, nothing is measured. So a slow share is
+counted exactly, while a quantile is interpolated between two edges.
 
 **Envoy** tells destinations apart by upstream cluster, `outbound|PORT|SUBSET|HOST`; ports are
 added up. Its counters outlive a revision: the canary subset served other revisions before. So the
@@ -25,31 +32,43 @@ stays in the request rate.
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from tidegate.adapters.prometheus.answers import Vector
+from tidegate.adapters.prometheus.answers import Sample, Vector, one_line
 from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
+from tidegate.api.checks import Metric
 from tidegate.ports.metrics import Subject
 
 QUANTILE_DEFAULT = 0.95
 IDLE_LEAD_S = 1.0
 """How far a window may reach behind the moment a destination was re-pointed, when it was idle."""
 CODE = "response_code"
+NO_EDGE = "no bucket that ends at threshold; set it to an edge (le) of the histogram"
 NO_ANSWER_CODE = "0"
 
 Key = tuple[str, str]
 """A destination: (subset, host) for Envoy, (namespace, revision) for Istio."""
+Reported = tuple[Key, str]
+"""A destination and who reported it."""
+
+_HTTP_CODE = re.compile(r"[0-9]{3}")
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """The value for one destination, in the template's unit, and the requests behind it."""
+    """The value for one destination, in the template's unit, and the requests behind it.
+
+    `flaw` says what about its series cannot be right; there is no value then.
+    """
 
     value: float
     samples: float
+    flaw: str = ""
 
 
 Measures = Mapping[Key, Measure]
@@ -70,7 +89,7 @@ class Source:
             return subject.namespace, subject.revision
         return subject.subset, subject.cluster_host
 
-    def named(self, labels: Mapping[str, str]) -> tuple[Key, str] | None:
+    def named(self, labels: Mapping[str, str]) -> Reported | None:
         """The destination that a series is about, and who reported it; None for another kind."""
         if self.by_revision:
             namespace, revision, reporter = (labels.get(name, "") for name in self.identity)
@@ -115,19 +134,23 @@ def window_since(window_s: float, subject: Subject, now: datetime) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A built-in metric: its query text, and how to read its answer."""
+    """A built-in metric: its query text, how to read its answer, and whom an answer is about.
 
-    source: Source
-    text: Callable[[Source, float, float], str]
-    read: Callable[[Source, Vector, float], Measures]
+    `samples` names what its samples are, as in "no requests".
+    """
 
-    def query(self, window_s: float, quantile: float | None) -> str:
-        """The PromQL for all destinations; `quantile` matters to latency only."""
-        return self.text(self.source, window_s, quantile or QUANTILE_DEFAULT)
+    key: Callable[[Subject], Key]
+    text: Callable[[float, Metric], str]
+    read: Callable[[Vector, float], Measures]
+    samples: str = "requests"
+
+    def query(self, window_s: float, metric: Metric) -> str:
+        """The PromQL for all destinations, with the metric's quantile or threshold."""
+        return self.text(window_s, metric)
 
     def measures(self, vector: Vector, window_s: float) -> Measures:
-        """The answer split by destination; one without requests is absent."""
-        return self.read(self.source, vector, window_s)
+        """The answer split by destination; one without samples is absent."""
+        return self.read(vector, window_s)
 
     def window_for(self, window_s: float, subject: Subject, now: datetime) -> float:
         """The window in seconds for a subject: shorter at first, whole seconds.
@@ -140,28 +163,51 @@ class Template:
         return window_since(window_s, subject, now)
 
 
-def _requests_text(source: Source, window_s: float, _quantile: float) -> str:
-    # Destinations without a request are left out at the server: the answer stays small.
+def _requests_text(source: Source, window_s: float, _metric: Metric) -> str:
+    # Destinations without a request are left out at the server: the answer stays small. What is
+    # below 0 or NaN stays in, or an error count that cannot be right would be one of no errors.
     labels = ",".join((*source.identity, CODE))
-    return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) > 0"
+    return f"sum by ({labels}) ({latest(source.requests, duration(window_s))}) != 0"
 
 
-def _latency_text(source: Source, window_s: float, quantile: float) -> str:
-    counted = latest(source.durations, duration(window_s))
-    total = latest(_only_total(source.durations), duration(window_s))
-    names = source.identity
-    if not source.by_revision:
-        # Ports of one host and subset must be added up before the quantile, not after.
-        names = ("destination",)
-        counted, total = _without_port(counted), _without_port(total)
-    labels = ",".join(names)
-    value = f"histogram_quantile({quantile!r}, sum by (le,{labels}) ({counted}))"
-    samples = f"sum by ({labels}) ({total}) > 0"
-    return f"{_as_part('value', value)} or {_as_part('samples', samples)}"
+def _latency_text(source: Source, window_s: float, metric: Metric) -> str:
+    names, counted = _by_destination(source, source.durations, window_s)
+    quantile = metric.quantile or QUANTILE_DEFAULT
+    value = f"histogram_quantile({quantile!r}, sum by (le,{names}) ({counted}))"
+    return f"{as_part('value', value)} or {as_part('samples', _totals(source, window_s))}"
 
 
-def _only_total(selector: str) -> str:
-    return selector.removesuffix("}") + ',le="+Inf"}'
+def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
+    in_time = _only(source.durations, _edge(metric.threshold_s or 0.0))
+    names, counted = _by_destination(source, in_time, window_s)
+    totals = _totals(source, window_s)
+    # Of destinations without a request the bucket is left out, too.
+    fast = f"sum by ({names}) ({counted}) and {totals}"
+    return f"{as_part('fast', fast)} or {as_part('samples', totals)}"
+
+
+def _totals(source: Source, window_s: float) -> str:
+    names, total = _by_destination(source, _only(source.durations, 'le="+Inf"'), window_s)
+    return f"sum by ({names}) ({total}) != 0"
+
+
+def _by_destination(source: Source, selector: str, window_s: float) -> tuple[str, str]:
+    """The labels that name a destination, and a selector's counts that carry them."""
+    counted = latest(selector, duration(window_s))
+    if source.by_revision:
+        return ",".join(source.identity), counted
+    # Ports of one host and subset must be added up before a quantile or a share, not after.
+    return "destination", _without_port(counted)
+
+
+def _only(selector: str, matcher: str) -> str:
+    return selector.removesuffix("}") + f",{matcher}}}"
+
+
+def _edge(threshold_s: float) -> str:
+    """A matcher for the bucket that ends there: Prometheus 3 writes 250 as 250.0."""
+    ms = f"{threshold_s * MS_PER_S:.3f}".rstrip("0").rstrip(".")
+    return 'le=~"' + (ms.replace(".", "[.]") if "." in ms else f"{ms}([.]0)?") + '"'
 
 
 def _without_port(vector: str) -> str:
@@ -169,68 +215,112 @@ def _without_port(vector: str) -> str:
     return f'label_replace({vector}, "destination", "$1|$2", "cluster_name", "{pattern}")'
 
 
-def _as_part(part: str, vector: str) -> str:
+def as_part(part: str, vector: str) -> str:
+    """The vector with a label that tells it from the other parts of one query."""
     return f'label_replace({vector}, "part", "{part}", "", "")'
 
 
 def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
-    answers: dict[tuple[Key, str], float] = defaultdict(float)
-    errors: dict[tuple[Key, str], float] = defaultdict(float)
-    for sample in vector.samples:
-        named, code = source.named(sample.labels), sample.labels.get(CODE, "")
-        if named is None or code == NO_ANSWER_CODE or not math.isfinite(sample.value):
+    answers: dict[Reported, float] = defaultdict(float)
+    errors: dict[Reported, float] = defaultdict(float)
+    flaws: dict[Reported, str] = {}
+    for named, sample in _about_destinations(source, vector):
+        code = sample.labels.get(CODE, "")
+        if code == NO_ANSWER_CODE:
+            continue
+        if flaw := flaw_of(sample.value, "requests") or _code_flaw(code):
+            flaws[named] = flaw
             continue
         answers[named] += sample.value
         if code.startswith("5"):
             errors[named] += sample.value
-    return _best_reporter(
-        {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
-    )
+    measures = {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
+    return _best_reporter(measures, flaws)
 
 
 def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
-    requests: dict[tuple[Key, str], float] = defaultdict(float)
-    for sample in vector.samples:
-        named = source.named(sample.labels)
-        if named is not None and math.isfinite(sample.value):
+    requests: dict[Reported, float] = defaultdict(float)
+    flaws: dict[Reported, str] = {}
+    for named, sample in _about_destinations(source, vector):
+        if flaw := flaw_of(sample.value, "requests"):
+            flaws[named] = flaw
+        else:
             requests[named] += sample.value
-    return _best_reporter(
-        {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
-    )
+    measures = {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
+    return _best_reporter(measures, flaws)
 
 
 def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
-    parts: dict[str, dict[tuple[Key, str], float]] = {"value": {}, "samples": {}}
+    ms, samples = _part(source, vector, "value"), _part(source, vector, "samples")
+    measures: dict[Reported, Measure] = {}
+    flaws: dict[Reported, str] = {}
+    # The quantile of no requests is NaN, and then there are no samples beside it.
+    for named in ms.keys() & samples.keys():
+        if flaw := flaw_of(samples[named], "requests") or flaw_of(ms[named], "milliseconds"):
+            flaws[named] = flaw
+        elif samples[named] > 0:
+            measures[named] = Measure(ms[named] / MS_PER_S, samples[named])
+    return _best_reporter(measures, flaws)
+
+
+def _slow_shares(source: Source, vector: Vector, _window_s: float) -> Measures:
+    fast, samples = _part(source, vector, "fast"), _part(source, vector, "samples")
+    measures: dict[Reported, Measure] = {}
+    flaws: dict[Reported, str] = {}
+    for named, total in samples.items():
+        if named not in fast:
+            flaws[named] = NO_EDGE
+        elif flaw := flaw_of(total, "requests") or flaw_of(fast[named], "requests in time"):
+            flaws[named] = flaw
+        elif fast[named] > total:
+            flaws[named] = f"{fast[named]:g} of {total:g} requests in time"
+        elif total > 0:
+            measures[named] = Measure((total - fast[named]) / total, total)
+    return _best_reporter(measures, flaws)
+
+
+def _part(source: Source, vector: Vector, part: str) -> dict[Reported, float]:
+    told = _about_destinations(source, vector)
+    return {named: sample.value for named, sample in told if sample.labels.get("part") == part}
+
+
+def _about_destinations(source: Source, vector: Vector) -> Iterator[tuple[Reported, Sample]]:
     for sample in vector.samples:
-        named, part = source.named(sample.labels), parts.get(sample.labels.get("part", ""))
-        # NaN is the quantile of no requests.
-        if named is not None and part is not None and math.isfinite(sample.value):
-            part[named] = sample.value
-    ms, samples = parts["value"], parts["samples"]
-    return _best_reporter(
-        {
-            named: Measure(ms[named] / MS_PER_S, samples[named])
-            for named in ms.keys() & samples.keys()
-        }
-    )
+        named = source.named(sample.labels)
+        if named is not None:
+            yield named, sample
 
 
-def _best_reporter(measures: Mapping[tuple[Key, str], Measure]) -> Measures:
-    """Of each destination, what the reporter with the most requests says."""
+def flaw_of(count: float, unit: str) -> str:
+    """What is wrong with a number that cannot be below 0, or ""."""
+    return "" if math.isfinite(count) and count >= 0 else f"{count:g} {unit}"
+
+
+def _code_flaw(code: str) -> str:
+    return "" if _HTTP_CODE.fullmatch(code) else f"requests with {CODE} {one_line(code)!r:.40}"
+
+
+def _best_reporter(measures: Mapping[Reported, Measure], flaws: Mapping[Reported, str]) -> Measures:
+    """Of each destination, what the reporter with the most requests says.
+
+    Where one of them has a flaw, nobody can say which has the most.
+    """
     best: dict[Key, tuple[float, str]] = {}
     for (key, reporter), measure in measures.items():
         best[key] = max(best.get(key, (0.0, "")), (measure.samples, reporter))
-    return {key: measures[key, reporter] for key, (_, reporter) in best.items()}
+    told = {key: measures[key, reporter] for key, (_, reporter) in best.items()}
+    return told | {key: Measure(math.nan, 0.0, flaw) for (key, _), flaw in flaws.items()}
 
 
 _KINDS = {
     "error-rate": (_requests_text, _error_rates),
     "request-rate": (_requests_text, _request_rates),
     "latency": (_latency_text, _latencies),
+    "slow-share": (_slow_text, _slow_shares),
 }
-TEMPLATES: Mapping[str, Template] = {
-    f"{mesh}-{kind}": Template(source, text, read)
+MESH_TEMPLATES: Mapping[str, Template] = {
+    f"{mesh}-{kind}": Template(source.key, partial(text, source), partial(read, source))
     for mesh, source in (("envoy", ENVOY), ("istio", ISTIO))
     for kind, (text, read) in _KINDS.items()
 }
-"""Every built-in template by its name in `spec.metrics[].template`."""
+"""The templates over what proxies count, by their names in `spec.metrics[].template`."""

@@ -53,8 +53,8 @@ class Depth:
             key = self.named_by(sample.labels)
             if key is None:
                 continue
-            # What is no number is no proof of anything, least of all of no requests.
-            if sample.labels.get(UNSEEN) or not math.isfinite(sample.value):
+            # What is no count is no proof of anything, least of all of no requests.
+            if sample.labels.get(UNSEEN) or not math.isfinite(sample.value) or sample.value < 0:
                 gaps.add(key)
             else:
                 requests[key] += sample.value
@@ -104,8 +104,8 @@ def _told(
         return None, f"requests per {depth} are unknown: {counts.detail}"
     if gaps := _names(keys, counts.unseen):
         return None, (
-            f"requests per {depth} are unknown: a proxy that sends to {gaps} cannot be scraped; "
-            "see Prometheus' targets"
+            f"requests per {depth} are unknown: a proxy that sends to {gaps} cannot be scraped, "
+            "or its count is no count; see Prometheus' targets"
         )
     if not any(key in counts.requests for key in keys.values()):
         return None, ""

@@ -1,0 +1,1 @@
+"""Simulated releases, and the rules that judge them side by side."""

@@ -1,0 +1,11 @@
+"""All built-in templates under their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tidegate.adapters.prometheus.pods import POD_TEMPLATES
+from tidegate.adapters.prometheus.templates import MESH_TEMPLATES, Template
+
+TEMPLATES: Mapping[str, Template] = {**MESH_TEMPLATES, **POD_TEMPLATES}
+"""Every built-in template by its name in `spec.metrics[].template`."""
