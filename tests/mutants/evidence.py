@@ -343,8 +343,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "if scene.status.pause is not None or scene.undo or scene.observing:",
-        "if scene.undo or scene.observing:",
+        "    if scene.status.pause is not None or scene.undo or scene.observing:\n",
+        "    if scene.undo or scene.observing:\n",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )

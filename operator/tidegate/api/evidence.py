@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ATOMIC, ApiModel, keyed_by
+from tidegate.api.base import ATOMIC, ApiModel
 from tidegate.api.scalars import CheckId, Detail, MetricValue, ShortText, Timestamp
 
 TOTALS: Final = 4
@@ -80,10 +80,3 @@ class CheckEvidence(ApiModel):
         json_schema_extra=ATOMIC,
     )
     look: Look | None = Field(None, description="What the one look showed; none before it.")
-
-
-Gathered = Annotated[
-    tuple[CheckEvidence, ...],
-    Field(max_length=limits.MAX_TESTS, json_schema_extra=keyed_by("id")),
-]
-"""The evidence of a run, one entry a test."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
-from tidegate.api.evidence import Gathered
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -303,7 +303,12 @@ class RolloutStatus(ApiModel):
         description="The last word of each guard and gate.",
         json_schema_extra=keyed_by("id"),
     )
-    evidence: Gathered = Field((), description="What statistical tests gathered in the run.")
+    evidence: tuple[CheckEvidence, ...] = Field(
+        (),
+        max_length=limits.MAX_TESTS,
+        description="What the statistical tests of the run have gathered.",
+        json_schema_extra=keyed_by("id"),
+    )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(

@@ -17,7 +17,7 @@ from tidegate.core.verdicts import bound_text
 def breaches(
     scene: Scene, since: datetime | None = None
 ) -> Iterator[tuple[Check, Guard, tuple[Reading, ...]]]:
-    """Each guard with enough failed readings, the newest of them fresh, or evidence; its readings.
+    """Each guard that trips now, with its readings.
 
     Only those after `since` count: what was measured since a person last said that it may go on.
     """
@@ -28,7 +28,7 @@ def breaches(
 
 
 def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> str:
-    """What the newest reading of a breached guard shows, or its evidence, and what it must be."""
+    """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
         return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
     value = "not measured" if reading.value is None else f"{reading.value:.4g}"

@@ -196,8 +196,8 @@ def on_trouble(scene: Scene) -> Step | None:
 def _on_breach(scene: Scene) -> Step | None:
     for check, guard, readings in breaches(scene):
         if guard.then == "revert":
-            why = breach_text(scene, check, guard, readings[-1])
-            return send_back(scene, reasons.GUARD_BREACHED, why)
+            message = breach_text(scene, check, guard, readings[-1])
+            return send_back(scene, reasons.GUARD_BREACHED, message)
     return None
 
 
