@@ -16,6 +16,7 @@ from tidegate.core.decision import (
     MakeDestinations,
     MakeRoute,
     ReleaseRollout,
+    ScaleReplicaSet,
 )
 from tidegate.core.observation import Observed, OwnRoute, Problem
 from tidegate.core.storing import intent_changed
@@ -87,6 +88,21 @@ def test_beside_a_problem_only_if_that_is_not_about_routes(reason, made):
     rest = at_rest(problems=(Problem(reason, "as it is"),))
     effect = lost(rest, ROUTE).decided().effect
     assert (effect is not None) == made
+
+
+@pytest.mark.parametrize(
+    ("reason", "grows"),
+    [
+        (reasons.CONTENT_NOT_FOUND, True),
+        (reasons.CONTENT_UNREADABLE, True),
+        (reasons.TEMPLATE_REFUSED, True),
+        (reasons.INVALID_SPEC, False),
+    ],
+)
+def test_stable_grows_beside_a_problem_that_is_not_about_its_size(reason, grows):
+    rest = at_rest(problems=(Problem(reason, "as it is"),), revisions=(pods("A", 2),))
+    effect = rest.decided().effect
+    assert isinstance(effect, ScaleReplicaSet) == grows
 
 
 def test_in_a_pause_too():

@@ -10,11 +10,19 @@ CONTENT = "tests/adapters/kubernetes/test_content.py::"
 
 MUTANTS = (
     Mutant(
+        "a Secret that takes its time keeps an abort waiting",
+        "by analogy: argo-rollouts #1466",
+        "adapters/kubernetes/content.py",
+        "        if kept.reading is not None and not all(one in kept.found for one in named):\n",
+        "        if kept.reading is not None:\n",
+        (CONTENT + "test_a_secret_that_takes_its_time_keeps_no_pass_waiting",),
+    ),
+    Mutant(
         "a ConfigMap that has vanished releases another version",
         "flagger #1046",
         "adapters/kubernetes/revisions.py",
-        "    if template is None or content.problems:\n",
-        "    if template is None:\n",
+        "    if content.problems:\n",
+        "    if not template:\n",
         (CONTENT + "test_what_is_missing_is_named_and_is_no_other_revision",),
     ),
     Mutant(
@@ -29,8 +37,8 @@ MUTANTS = (
         "an API server that does not answer has changed a ConfigMap",
         "flagger #989",
         "adapters/kubernetes/content.py",
-        "            return known or _unreadable(resource, key, error)\n",
-        "            return _unreadable(resource, key, error)\n",
+        "return before or _unreadable(resource, key, error)",
+        "return _unreadable(resource, key, error)",
         (CONTENT + "test_an_api_server_that_does_not_answer_has_changed_nothing",),
     ),
     Mutant(

@@ -17,8 +17,15 @@ from tidegate.core.measuring import obstacle_to_raise
 from tidegate.core.observation import OwnRoute, Problem
 from tidegate.core.scene import Scene, Step
 
-ELSEWHERE = frozenset({reasons.TEMPLATE_REFUSED, reasons.QUERY_REFUSED, reasons.CONTENT_NOT_FOUND})
-"""Reasons of problems that say nothing about the routes or where they lead."""
+ELSEWHERE = frozenset(
+    {
+        reasons.TEMPLATE_REFUSED,
+        reasons.QUERY_REFUSED,
+        reasons.CONTENT_NOT_FOUND,
+        reasons.CONTENT_UNREADABLE,
+    }
+)
+"""Reasons of problems that say nothing about the routes, where they lead, or how many pods."""
 
 
 def step(scene: Scene) -> Step | None:

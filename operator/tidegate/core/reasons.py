@@ -54,6 +54,7 @@ GIVEN_BACK = "GivenBack"
 
 # ConfigMaps and Secrets that are part of the revision
 CONTENT_NOT_FOUND = "ContentNotFound"
+CONTENT_UNREADABLE = "ContentUnreadable"
 
 # At rest
 HEALTHY = "Healthy"

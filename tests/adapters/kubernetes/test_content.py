@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +19,7 @@ from tidegate.adapters.kubernetes import content
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.content import annotated
 from tidegate.adapters.kubernetes.replica_sets import revision_of
+from tidegate.adapters.kubernetes.resources import CONFIG_MAPS
 from tidegate.api.constants import ANNOTATION_CONTENT
 from tidegate.api.rollout import Rollout
 from tidegate.core import reasons
@@ -138,15 +142,97 @@ async def test_of_config_maps_only_metadata_is_listed_and_watched(world):
 async def test_secrets_are_read_by_name_alone_and_once_more_after_a_while(world, monkeypatch):
     here = naming(secrets=["key"])
     before = (await world.cluster.observe(here)).target
-    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
     world.fake.put(KEY, held(KEY, {"pin": "other"}))
     assert (await world.cluster.observe(here)).target == before
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
     world.cluster.forget(("shop", "web"))
+    after = (await world.cluster.observe(here)).target
+    world.touched.clear()
+    world.fake.put(KEY, held(KEY, {"pin": "another one"}))
+    await until(lambda: world.touched)
     await world.cluster.observe(here)
+    await until(lambda: len(world.fake.made("GET", KEY)) > 2)
+    assert before != after
+    assert all(call.path == KEY for call in world.fake.made("GET", "/secrets"))
+
+
+async def test_a_secret_that_takes_its_time_keeps_no_pass_waiting(world, monkeypatch):
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
+    here = naming(secrets=["key"])
+    before = (await world.cluster.observe(here)).target
+    world.fake.hangs("GET", KEY)
     world.touched.clear()
     await until(lambda: world.touched)
-    assert (await world.cluster.observe(here)).target != before
-    assert all(call.path == KEY for call in world.fake.made("GET", "/secrets"))
+    async with asyncio.timeout(1.0):
+        seen = [await world.cluster.observe(here) for _ in range(20)]
+    assert [(one.target, one.problems) for one in seen] == [(before, ())] * 20
+    assert len(world.fake.made("GET", KEY)) <= 2
+
+
+async def test_what_was_never_read_is_waited_for_only_so_long_and_woken_for(world, monkeypatch):
+    monkeypatch.setattr(content, "FIRST_READ_S", 0.01)
+    gate = asyncio.Event()
+
+    async def late(_request: web.Request) -> web.StreamResponse:
+        await gate.wait()
+        return web.json_response(world.fake.objects[KEY])
+
+    world.fake.play("GET", KEY, late)
+    here = naming(secrets=["key"])
+    seen = await world.cluster.observe(here)
+    assert [p.reason for p in seen.problems] == [reasons.CONTENT_UNREADABLE]
+    assert seen.target == ""
+    world.touched.clear()
+    gate.set()
+    await until(lambda: world.touched)
+    assert not (await world.cluster.observe(here)).problems
+
+
+async def test_a_secret_that_is_missing_is_not_looked_for_in_every_pass(world):
+    del world.fake.objects[KEY]
+    for _ in range(5):
+        seen = await world.cluster.observe(naming(secrets=["key"]))
+        assert [p.reason for p in seen.problems] == [reasons.CONTENT_NOT_FOUND]
+    assert len(world.fake.made("GET", KEY)) == 1
+
+
+async def test_all_that_name_a_config_map_are_told_of_what_one_of_them_has_read(world):
+    first, second = (naming(configMaps=["flags"]) for _ in range(2))
+    second = replace(second, name="other", uid="u2")
+    before = (await world.cluster.observe(second)).target
+    world.fake.put(CONFIG, held(CONFIG, {"dark": "on"}))
+    world.touched.clear()
+    await world.cluster._contents._read(first, (CONFIG_MAPS, "flags"), None)
+    assert ("shop", "other") in world.touched
+    await world.cluster.observe(second)
+    await until(lambda: ("shop", "other") in world.touched)
+    await until(lambda: len(world.fake.made("GET", CONFIG)) > 2)
+    assert (await world.cluster.observe(second)).target != before
+
+
+async def test_a_rollout_made_anew_under_the_same_name_has_a_digest_of_its_own(world):
+    old = (await world.cluster.observe(naming("u1", secrets=["key"]))).target
+    new = (await world.cluster.observe(naming("u2", secrets=["key"]))).target
+    assert new == await target(world, "u2", secrets=["key"])
+    assert new != old
+
+
+async def test_a_deployment_is_given_back_whatever_has_become_of_the_content(world):
+    world.fake.put(f"{APPS}/deployments/web", deployment())
+    body = rollout_body(traffic=SERVICE, workloadRef=REF, contentOf={"configMaps": ["flags"]})
+    del body["spec"]["template"]
+    here = Rollout.parse(body)
+    stable = (await world.cluster.observe(here)).target
+    await world.cluster.apply(here, CreateReplicaSet(stable, 2))
+    made = dict(world.fake.objects[f"{SETS}/web-{stable}"])
+    age = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    world.cluster.replica_sets.put(made | {"metadata": made["metadata"] | age})
+    stored = world.fake.objects[f"{ROLLOUTS}/web"] | {"status": {"stableRevision": stable}}
+    world.cluster.put_rollout(world.fake.put(f"{ROLLOUTS}/web", stored))
+    del world.fake.objects[CONFIG]
+    world.cluster.forget(("shop", "web"))
+    gone = replace(here, deleting=True)
+    assert (await world.cluster.observe(gone)).target == stable
 
 
 @pytest.mark.parametrize("path", [CONFIG, KEY])
@@ -176,6 +262,9 @@ async def test_a_change_that_is_watched_wakes_the_rollout_and_is_read(world):
     changed = world.fake.put(CONFIG, held(CONFIG, {"dark": "on"}))
     watch.send("MODIFIED", {part: value for part, value in changed.items() if part != "data"})
     await until(lambda: world.touched)
+    await world.cluster.observe(here)
+    await until(lambda: len(world.fake.made("GET", CONFIG)) > 1)
+    await world.cluster.observe(here)
     assert (await world.cluster.observe(here)).target != before
 
 

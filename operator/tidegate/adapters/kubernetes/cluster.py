@@ -158,7 +158,7 @@ class KubernetesCluster:
         self._sights[key] = Sight(routing, owned, workload, content)
         views = [view for view in map(view_of, owned) if view is not None]
         written = revisions.written(rollout, workload, content)
-        target = revisions.target(written, content, owned)
+        target = revisions.target(written, content, owned, self._stable(key))
         problems = [*self._spec_problems(rollout), *self._conflicts(key)]
         problems += [*routing.problems, *workload.problems, *content.problems]
         actions = self._pending_actions(key)
@@ -181,6 +181,9 @@ class KubernetesCluster:
             workload_missing=workload.missing,
             own_routes=tuple(routing.own),
         )
+
+    def _stable(self, key: Key) -> str:
+        return str((self.rollouts.get(key, {}).get("status") or {}).get("stableRevision") or "")
 
     def _spec_problems(self, rollout: Rollout) -> list[Problem]:
         found = [Problem(reasons.INVALID_SPEC, str(p)) for p in spec_problems(rollout.spec)]

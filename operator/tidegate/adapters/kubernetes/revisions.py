@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.adapters.kubernetes.content import Content, with_content
-from tidegate.adapters.kubernetes.replica_sets import revision_of
+from tidegate.adapters.kubernetes.replica_sets import revision_of, revision_of_set
 from tidegate.adapters.kubernetes.resources import Body
-from tidegate.adapters.kubernetes.workloads import Workload, target_of, with_template
+from tidegate.adapters.kubernetes.workloads import Workload, same_pods, target_of, with_template
 from tidegate.api.rollout import Rollout
 
 
@@ -16,12 +16,18 @@ def written(rollout: Rollout, workload: Workload, content: Content) -> Rollout:
     return with_content(with_template(rollout, workload), content)
 
 
-def target(written: Rollout, content: Content, owned: Sequence[Body]) -> str:
+def target(written: Rollout, content: Content, owned: Sequence[Body], stable: str = "") -> str:
     """The revision of that template; "" while its Deployment or its content cannot be read.
 
     What cannot be read is no other revision: nothing is released because an object has vanished.
+    While a Rollout is deleted the template alone counts: a Deployment that is given back has no
+    part in what was released beside it.
     """
     template = written.spec.template
-    if template is None or content.problems:
+    if template is None:
+        return ""
+    if written.deleting and stable in {revision_of_set(b) for b in owned if same_pods(template, b)}:
+        return stable
+    if content.problems:
         return ""
     return target_of(template, owned) if written.spec.workload_ref else revision_of(template)

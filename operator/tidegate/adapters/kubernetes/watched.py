@@ -92,6 +92,10 @@ class Watched:
             return await self.refresh(key)
         return body
 
+    def known(self, key: Key) -> Body | None:
+        """The object as it was last seen, without asking anybody; None if there is none."""
+        return self._store.get(key)
+
     async def refresh(self, key: Key) -> Body | None:
         """Read the object from the API server now and keep what it says."""
         try:

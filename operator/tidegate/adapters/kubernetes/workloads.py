@@ -23,6 +23,7 @@ from tidegate.adapters.kubernetes.resources import (
 from tidegate.adapters.kubernetes.spreading import unspread
 from tidegate.adapters.kubernetes.watched import Watched
 from tidegate.api.constants import (
+    ANNOTATION_CONTENT,
     LABEL_CANONICAL_REVISION,
     LABEL_POD_TEMPLATE_HASH,
     LABEL_REVISION,
@@ -141,6 +142,18 @@ def target_of(template: Mapping[str, Any], owned: Iterable[Body]) -> str:
     same = {revision_of_set(known) for known in owned if _bare(template_of(known)) == bare}
     hashed = revision_of(template)
     return min(same - {""}, key=lambda name: (name != hashed, name), default=hashed)
+
+
+def same_pods(template: Mapping[str, Any], body: Body) -> bool:
+    """Whether a ReplicaSet has that template, whatever content was digested beside it."""
+    return _without_content(_bare(template)) == _without_content(_bare(template_of(body)))
+
+
+def _without_content(bare: Mapping[str, Any]) -> dict[str, Any]:
+    notes = bare["metadata"].get("annotations") or {}
+    rest = {key: value for key, value in notes.items() if key != ANNOTATION_CONTENT}
+    meta = {key: value for key, value in bare["metadata"].items() if key != "annotations"}
+    return {**bare, "metadata": {**meta, **({"annotations": rest} if rest else {})}}
 
 
 def _bare(template: Mapping[str, Any]) -> dict[str, Any]:
