@@ -221,6 +221,7 @@ NO_TESTS = [
     ((("guards.0", PLAIN_GUARD | {"min": 0.1}),), ".test", "cannot go with min and max"),
     ((("guards.0", PLAIN_GUARD | {"minSamples": 9}),), "minSamples", "knows when it has enough"),
     ((("guards.0", PLAIN_GUARD | {"of": 2}),), "breaches", "shown once or not"),
+    ((("guards.0", PLAIN_GUARD | {"then": "hold"}),), "then", "nothing would end the hold"),
     ((("guards.0", PLAIN_GUARD | {"metric": "latency"}),), ".test", "no share of requests"),
     ((("guards.0", PLAIN_GUARD), ("metrics.0", SHARE)), ".test", "needs samples"),
     (

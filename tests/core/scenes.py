@@ -159,6 +159,10 @@ class Case:
             workload_missing=self.workload_missing,
         )
 
+    def decided_next(self) -> Decision:
+        """What is decided once what was decided first is stored."""
+        return replace(self, status=self.decided().status).decided()
+
     def decided(self, now: datetime = NOW) -> Decision:
         """What is decided."""
         rollout = Rollout(

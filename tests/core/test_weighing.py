@@ -29,9 +29,11 @@ from tests.core.trials import (
     window,
     windows,
 )
-from tidegate.api.checks import Compare, Gate
-from tidegate.api.status import Verdict
+from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.status import RolloutStatus, Verdict
+from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading
+from tidegate.core.storing import intent_changed
 from tidegate.core.testing import Trial
 from tidegate.core.verdicts import bound_text, judge
 from tidegate.core.weighing import plan_of
@@ -39,7 +41,7 @@ from tidegate.core.weighing import plan_of
 
 @pytest.mark.parametrize("rate", [TWICE, RUINOUS])
 def test_a_release_that_is_worse_is_sent_back_with_the_evidence_in_words(rate):
-    decision = guarded(windows(20, rate)).decided()
+    decision = guarded(windows(20, rate)).decided_next()
     assert decision.status.run is None
     assert decision.reason == "GuardBreached"
     said = decision.status.last_run.message
@@ -77,7 +79,41 @@ def test_before_the_least_number_of_windows_nothing_is_shown_and_a_guard_holds(r
 
 
 def test_a_ruinous_release_is_sent_back_at_the_least_number_of_windows():
-    assert guarded(windows(6, RUINOUS)).decided().status.run is None
+    assert guarded(windows(6, RUINOUS)).decided_next().status.run is None
+
+
+def test_what_a_guard_has_shown_is_stored_before_the_traffic_goes_back():
+    """A process that dies after the route write would else find no trace of it."""
+    first = guarded(windows(6, RUINOUS)).decided()
+    assert (first.effect, verdict(first.status)) == (None, Verdict.FAIL)
+    assert intent_changed(RolloutStatus(), first.status)
+    assert isinstance(guarded(windows(6, RUINOUS)).decided_next().effect, SetWeight)
+
+
+def test_a_breach_that_is_in_the_metrics_waits_for_no_evidence():
+    both = TESTED.model_copy(update={"guards": (GUARD, Guard(metric="errors", max=0.1))})
+    readings = {"guard/0": windows(6, RUINOUS), "guard/1": windows(1, RUINOUS)}
+    decision = guarded(()).with_(spec=both, readings=readings).decided()
+    assert isinstance(decision.effect, SetWeight)
+    assert decision.status.run is None
+
+
+def test_a_gate_that_passed_once_does_not_pass_a_release_that_has_become_worse():
+    turned = [*windows(40, GOOD)[:30], *windows(10, RUINOUS)]
+    status = gated(turned).decided().status
+    assert verdict(status) is Verdict.UNDECIDED
+    assert "was shown, and is not shown any more" in status.checks[0].detail
+    assert verdict(gated(turned[:30][-20:]).decided().status) is not Verdict.FAIL
+
+
+@pytest.mark.parametrize("arm", ["canary", "stable"])
+def test_a_share_without_its_number_of_requests_is_no_data(arm):
+    last = window(1, RUINOUS)
+    stable = replace(last.stable, samples=None) if arm == "stable" else last.stable
+    samples = None if arm == "canary" else last.samples
+    status = guarded([replace(last, samples=samples, stable=stable)]).decided().status
+    assert verdict(status) is Verdict.NODATA
+    assert status.blind_since is not None
 
 
 def test_a_person_is_told_the_ratio_the_counts_the_evidence_and_what_is_missing():

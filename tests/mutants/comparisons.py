@@ -6,11 +6,36 @@ CORE = "tests/core/test_comparing.py::"
 ASKING = "tests/controller/test_asking.py::"
 KEPT = "tests/core/test_evidence_kept.py::"
 LOOKING = "tests/core/test_looking.py::"
+SHARING = "tests/adapters/prometheus/test_sharing.py::"
 WEIGHING = "tests/core/test_weighing.py::"
 PROVIDER = "tests/adapters/prometheus/test_comparing.py::"
 ISSUE = "docs/reference/comparison.md"
 
 MUTANTS = (
+    Mutant(
+        "what a guard has shown is lost when the process dies on the way back",
+        "by analogy: Sieve (OSDI 2022), a crash between two writes",
+        "core/decide.py",
+        "    return Step(scene.status) if all(tested(guard) for guard in tripped) else step\n",
+        "    return step\n",
+        (WEIGHING + "test_what_a_guard_has_shown_is_stored_before_the_traffic_goes_back",),
+    ),
+    Mutant(
+        "a gate that passed once passes whatever comes",
+        "by analogy: argo-rollouts #3316",
+        "core/weighing.py",
+        "        passes = said.shown and said.p_now <= plan.alpha\n",
+        "        passes = said.shown\n",
+        (WEIGHING + "test_a_gate_that_passed_once_does_not_pass_a_release_that_has_become_worse",),
+    ),
+    Mutant(
+        "an answer out of a cache counts as a new window",
+        "by analogy: argo-rollouts #3316",
+        "adapters/prometheus/answers.py",
+        "        return asked if abs(off_s) <= SAME_TIME_S else asked + timedelta(seconds=off_s)\n",
+        "        return asked\n",
+        (SHARING + "test_an_answer_that_a_cache_gives_again_is_as_old_as_it_says",),
+    ),
     Mutant(
         "the canary is compared with itself: its measure stands for stable's",
         ISSUE,
@@ -95,7 +120,7 @@ MUTANTS = (
         "a gate passes while nothing is shown",
         ISSUE,
         "core/weighing.py",
-        "Verdict.PASS if said.shown else Verdict.UNDECIDED",
+        "Verdict.PASS if passes else Verdict.UNDECIDED",
         "Verdict.PASS",
         (WEIGHING + "test_a_gate_passes_once_not_worse_is_shown_and_not_before",),
     ),

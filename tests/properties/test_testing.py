@@ -20,6 +20,7 @@ from tests.properties.scenario import (
 )
 from tests.properties.world import Setting
 from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.core.decision import SetWeight
 
 USUAL, TWICE = 0.02, 0.04
 MARGIN = 1.3
@@ -124,6 +125,16 @@ def test_a_crash_after_any_write_leads_to_the_same_end(setting, spec):
         crashed, same = lived(setting, spec, frozenset({write}))
         assert same == end, f"crash after write {write}"
         assert crashed.world.failed == 0, f"crash after write {write}"
+
+
+@pytest.mark.parametrize("rate", [TWICE, 0.3])
+def test_a_crash_on_the_way_back_gives_a_bad_release_no_traffic_again(rate):
+    setting = failing(Setting(), rate)
+    whole, _ = lived(setting, WATCHED)
+    for write in some_of(range(1, whole.writes + 1)):
+        crashed, _ = lived(setting, WATCHED, frozenset({write}))
+        shares = [e.weight for _, e in crashed.effects if isinstance(e, SetWeight)]
+        assert max(shares[shares.index(0) :]) == 0, f"crash after write {write}: {shares}"
 
 
 def test_a_process_that_dies_after_every_third_write_gets_there_too():

@@ -107,6 +107,12 @@ def _company(path: str, bound: Bound, compare: Compare) -> Iterator[FieldProblem
             f"{path}.minSamples",
             "is not for test sequential, which knows when it has enough; leave it out",
         )
+    if isinstance(bound, Guard) and bound.then == "hold":
+        yield FieldProblem(
+            f"{path}.then",
+            "hold is not for a test: what it has shown stays shown, so nothing would end the hold; "
+            "use pause, which a person resumes, or revert",
+        )
     if isinstance(bound, Guard) and (bound.breaches, bound.of) != (1, 1):
         yield FieldProblem(
             f"{path}.breaches", "is not for a test, which is shown once or not; leave it and of out"

@@ -47,6 +47,7 @@ from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
 from tidegate.core.switching import as_switch
+from tidegate.core.testing import tested
 from tidegate.core.verdicts import bound_text
 
 
@@ -59,6 +60,7 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     scene = facts.record(facts.understood(Scene(rollout, status, observed, now)))
     problems = _problems(scene)
     step = _loss_noted(status, _use_noted(status, _first_word(scene, problems)))
+    step = _evidence_noted(status, scene, step)
     if step.effect is None and not problems and not intent_changed(scene.status, step.status):
         step = _with_draining(scene, step)
     step = replace(step, effect=as_switch(scene.status, step.effect)) if scene.switches else step
@@ -98,6 +100,19 @@ def _loss_noted(stored: RolloutStatus, step: Step) -> Step:
     return replace(step, effect=None, notes=())
 
 
+def _evidence_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
+    """What a test has shown is stored before traffic goes back for it: one write more.
+
+    Other breaches are in the metrics and would be found there again. Evidence is in the status
+    alone: after a crash between the two writes the canary would get its traffic back until the
+    same was shown once more.
+    """
+    if step.reason != reasons.GUARD_BREACHED or stored.evidence == scene.status.evidence:
+        return step
+    tripped = [guard for _, guard, _ in breaches(scene) if guard.then == "revert"]
+    return Step(scene.status) if all(tested(guard) for guard in tripped) else step
+
+
 def _problems(scene: Scene) -> tuple[Problem, ...]:
     refused = None if scene.observing else measuring.refused(scene)
     return scene.observed.problems + adopting.problems(scene) + ((refused,) if refused else ())
@@ -123,7 +138,7 @@ def _first_word(scene: Scene, problems: tuple[Problem, ...]) -> Step:
         if step is not None:
             return step
     if problems:
-        return making.again(scene, problems) or Step(scene.status)
+        return making.again(scene, problems) or _grown(scene, problems) or Step(scene.status)
     if scene.status.stable_revision is None:
         return initial.step(scene)
     own = making.step(scene)
@@ -143,6 +158,14 @@ def _first_word(scene: Scene, problems: tuple[Problem, ...]) -> Step:
         or resting.stable_home(scene)
         or _of_stage(scene)
     )
+
+
+def _grown(scene: Scene, problems: tuple[Problem, ...]) -> Step | None:
+    """Stable grows beside problems that say nothing about it: they may last for days."""
+    stable = scene.stable
+    if stable is None or any(problem.reason not in making.ELSEWHERE for problem in problems):
+        return None
+    return resting.stable_size_up(scene)
 
 
 def _held(scene: Scene) -> Step | None:

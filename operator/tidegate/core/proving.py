@@ -162,7 +162,7 @@ def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
     ):
         return Judged(Verdict.ERROR, judged.text)
     if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
-        waits = Verdict.UNDECIDED if _both_measured(last) else Verdict.NODATA
+        waits = Verdict.UNDECIDED if _both_measured(trial, last) else Verdict.NODATA
         return Judged(waits, judged.text)
     if judged.verdict is Verdict.PASS and known.look is None and not _seen_so(scene, trial, known):
         return Judged(Verdict.UNDECIDED, judged.text)
@@ -184,9 +184,11 @@ def _odd(bound: Bound, last: Reading) -> str:
     return weighing.no_share(last) if counts else ""
 
 
-def _both_measured(last: Reading) -> bool:
-    arms = (last, last.stable)
-    return all(one is not None and one.answer is Answer.OK for one in arms)
+def _both_measured(trial: Trial, last: Reading) -> bool:
+    """Whether both arms have what the test counts: the sequential one needs the samples, too."""
+    arms = [one for one in (last, last.stable) if one is not None and one.answer is Answer.OK]
+    counted = trial.compare.test in ONCE or all(one.samples is not None for one in arms)
+    return len(arms) == len(("canary", "stable")) and counted
 
 
 def breached(scene: Scene, check: Check, guard: Guard, readings: tuple[Reading, ...]) -> bool:

@@ -28,13 +28,20 @@ INTENT = (
 
 def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
     """Whether something was decided that must be stored before anything acts on it."""
-    if _route_missing(stored) != _route_missing(status):
+    if _route_missing(stored) != _route_missing(status) or _shown(status) - _shown(stored):
         return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
 
 
 def _route_missing(status: RolloutStatus) -> bool:
     return status.traffic is not None and status.traffic.missing
+
+
+def _shown(status: RolloutStatus) -> set[str]:
+    """Guards that fail by their evidence, which is nowhere but in the status."""
+    tested = {entry.id for entry in status.evidence}
+    failing = (one for one in status.checks if one.verdict is Verdict.FAIL)
+    return {one.id for one in failing if one.kind == "guard" and one.id in tested}
 
 
 def worth_writing(stored: RolloutStatus, status: RolloutStatus, now: datetime) -> bool:

@@ -145,8 +145,9 @@ def judged(trial: Trial, kept: CheckEvidence) -> Judged:
     if isinstance(said, Refused):
         return Judged(Verdict.ERROR, said.why)
     text = _text(plan, known, said)
-    if trial.gate:
-        return Judged(Verdict.PASS if said.shown else Verdict.UNDECIDED, text)
+    if trial.gate:  # what was shown once may not be so any more: only a pass of now promotes
+        passes = said.shown and said.p_now <= plan.alpha
+        return Judged(Verdict.PASS if passes else Verdict.UNDECIDED, text)
     if said.shown:
         return Judged(Verdict.FAIL, text)
     enough = known.evidence.differences.windows >= plan.windows_least
@@ -190,7 +191,10 @@ def _shown_text(plan: Plan, known: _Weighed, said: Finding) -> str:
     windows = known.evidence.differences.windows
     if windows < plan.windows_least:
         return f"{claim} is shown after {plan.windows_least} windows at the earliest, not {windows}"
-    strength = f"evidence {min(1.0 / said.p, _SHOWN_MOST):.3g} of {1.0 / plan.alpha:.3g}"
+    p = said.p if plan.claim is Claim.WORSE else said.p_now
+    strength = f"evidence {min(1.0 / p, _SHOWN_MOST):.3g} of {1.0 / plan.alpha:.3g}"
+    if said.shown and plan.claim is Claim.NOT_WORSE and said.p_now > plan.alpha:
+        return f"{claim} was shown, and is not shown any more ({strength})"
     if said.shown:
         return f"{claim} is shown ({strength})"
     needed = said.canary_requests_needed

@@ -59,9 +59,24 @@ async def test_an_answer_is_shared_for_half_a_second(metrics, provider, clock):
     clock.advance(0.4)
     second = await ask_one(metrics, metric(query="up"))
     clock.advance(0.2)
+    provider.says(http(200, vector(({}, 1), at_s=clock.now().timestamp())))
     third = await ask_one(metrics, metric(query="up"))
     assert len(provider.requests) == 2
     assert first.at == second.at < third.at == clock.now()
+
+
+@pytest.mark.parametrize("template", ["envoy-error-rate", None])
+async def test_an_answer_that_a_cache_gives_again_is_as_old_as_it_says(
+    metrics, provider, clock, template
+):
+    labels = {"cluster_name": cluster(HOST), "response_code": "200"} if template else {}
+    about = metric(template, None if template else "up")
+    provider.gives((labels, 1))
+    first = await ask_one(metrics, about)
+    clock.advance(20)
+    again = await ask_one(metrics, about)
+    assert len(provider.requests) == 2
+    assert first.at == again.at < clock.now()
 
 
 async def test_a_clock_that_was_set_back_makes_no_answer_live_longer(metrics, provider, clock):

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -20,6 +20,8 @@ from tidegate.core.observation import Answer
 SERIES_MAX = 10_000
 WORDS_MAX_CHARS = 300
 WARNINGS_MAX = 5
+SAME_TIME_S = 0.1
+"""Prometheus tells times to the millisecond; a proxy that rounds them is further off."""
 ANSWER_AWAY_S_MAX = 60.0
 """How far the time of a value may lie from the time asked for.
 
@@ -52,6 +54,15 @@ class Vector:
 
     samples: tuple[Sample, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def evaluated_at(self, asked: datetime) -> datetime:
+        """When it was evaluated: as asked, or, of a cache's answer, the earliest time that it says.
+
+        So an answer that is given twice is no second window.
+        """
+        earliest_s = min((sample.at_s for sample in self.samples), default=asked.timestamp())
+        off_s = earliest_s - asked.timestamp()
+        return asked if abs(off_s) <= SAME_TIME_S else asked + timedelta(seconds=off_s)
 
 
 @dataclass(frozen=True, slots=True)

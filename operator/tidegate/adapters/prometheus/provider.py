@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -33,6 +34,14 @@ ANSWER_AGE_S_MAX = 0.5
 Result = Vector | Failure
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a template's answer holds of every destination, and when it was evaluated."""
+
+    at: datetime
+    measures: Measures
+
+
 class PrometheusMetrics:
     """Fills `ports.metrics.Metrics` from named providers.
 
@@ -50,7 +59,7 @@ class PrometheusMetrics:
         self._clock = clock
         self._depths = depths(telemetry)
         self._values: Sharing[Result] = Sharing(clock, ANSWER_AGE_S_MAX)
-        self._measures: Sharing[Measures | Failure] = Sharing(clock, ANSWER_AGE_S_MAX)
+        self._measures: Sharing[Measured | Failure] = Sharing(clock, ANSWER_AGE_S_MAX)
         self._counts: Sharing[Counts | Failure] = Sharing(clock, telemetry.interval_s / 2)
 
     async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Reading]:
@@ -112,21 +121,21 @@ class PrometheusMetrics:
         window_s = _window_s(question, now)
         text = template.query(window_s, metric)
 
-        async def measure(at: datetime) -> Measures | Failure:
+        async def measure(at: datetime) -> Measured | Failure:
             result = await client.query(text, at)
             if isinstance(result, Failure):
                 return result
-            return template.measures(result, window_s)
+            return Measured(result.evaluated_at(at), template.measures(result, window_s))
 
         shared = await self._measures.get((metric.provider, metric.template, text), measure)
         if isinstance(shared.result, Failure):
             return _failed(shared.at, shared.result)
-        found = shared.result
-        reading = _measured(shared.at, found.get(template.key(subject)), window_s, template)
+        at, found = shared.result.at, shared.result.measures
+        reading = _measured(at, found.get(template.key(subject)), window_s, template)
         if question.stable is None:
             return reading
         other = found.get(template.key(question.stable))
-        return paired(reading, _measured(shared.at, other, window_s, template))
+        return paired(reading, _measured(at, other, window_s, template))
 
     async def _own_query(
         self, client: PrometheusClient, question: Question, now: datetime
@@ -199,18 +208,18 @@ def _valued(shared: Shared[Result]) -> Reading:
     result = shared.result
     if isinstance(result, Failure):
         return _failed(shared.at, result)
-    notes = "; ".join(result.notes)
+    notes, at = "; ".join(result.notes), result.evaluated_at(shared.at)
     match result.samples:
         case ():
-            return Reading(shared.at, Answer.NODATA, detail=notes or "the query gives no series")
+            return Reading(at, Answer.NODATA, detail=notes or "the query gives no series")
         case (Sample(value=value),) if math.isfinite(value):
-            return Reading(shared.at, Answer.OK, value=value, detail=notes)
+            return Reading(at, Answer.OK, value=value, detail=notes)
         case (Sample(value=value),):
             detail = f"the query gives {_spelled(value)}, which is no measurement"
-            return Reading(shared.at, Answer.NODATA, detail=detail)
+            return Reading(at, Answer.NODATA, detail=detail)
         case several:
             detail = f"the query gives {len(several)} series; aggregate with sum() or avg()"
-            return _failed(shared.at, Failure.refused(detail))
+            return _failed(at, Failure.refused(detail))
 
 
 def _with_samples(value: Reading, samples: Reading) -> Reading:
@@ -218,7 +227,8 @@ def _with_samples(value: Reading, samples: Reading) -> Reading:
     detail = value.detail
     if samples.answer is not Answer.OK:
         detail = "; ".join(filter(None, (detail, f"samples unknown: {samples.detail}")))
-    return Reading(value.at, value.answer, value.value, samples.value, detail)
+    at = min(value.at, samples.at)
+    return Reading(at, value.answer, value.value, samples.value, detail)
 
 
 def _spelled(value: float) -> str:

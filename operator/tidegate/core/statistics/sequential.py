@@ -98,6 +98,8 @@ class Finding:
     """Times that the counts are likelier under the claim; capped at 1e304."""
     p: float
     """Valid at every look: the least alpha at which this would have been shown by now."""
+    p_now: float
+    """The same of all that was counted, but of this look alone: it grows when things get worse."""
     ratio: float | None
     """The canary's error rate over stable's, with half an error a side added; None at first."""
     dispersion: float
@@ -143,6 +145,7 @@ def finding(plan: Plan, evidence: Evidence) -> Finding | Refused:
         shown=shown,
         e=math.exp(min(_LOG_E_MOST, log_e(evidence))),
         p=evidence.p_least,
+        p_now=_p_now(plan, evidence),
         ratio=evidence.dispersion.ratio,
         dispersion=evidence.dispersion.factor,
         method=_method(evidence),
