@@ -139,3 +139,32 @@ async def test_a_bake_that_is_sent_back_is_recorded_as_ended_beside_the_way_back
         status.run.number if status.run else status.last_run.number for status in journal.written
     ]
     assert written == [3, 4, 4]
+
+
+async def test_the_end_of_the_next_run_waits_for_the_record_of_the_last(monkeypatch):
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    ended = BUSY.model_copy(update={"run": None, "last_run": END})
+    async with recording() as (recorder, journal):
+        journal.errors = [ApiUnavailable("away")] * 3
+        recorder.record(rollout(), ended)
+        await recorder.settled(("shop", "web"), END.number)
+        assert len(journal.written) == 1
+
+
+async def test_a_record_that_cannot_be_written_holds_nothing_up_for_long(monkeypatch):
+    monkeypatch.setattr(module, "SETTLED_S", 0.01)
+    async with recording() as (recorder, journal):
+        journal.errors = [ApiUnavailable("away")] * 1000
+        recorder.record(rollout(), BUSY.model_copy(update={"run": None, "last_run": END}))
+        await until(lambda: journal.tries > 0)
+        await recorder.settled(("shop", "web"), END.number)
+        assert journal.written == []
+
+
+async def test_nobody_waits_for_a_record_that_is_written_or_was_never_asked_for():
+    async with recording() as (recorder, journal):
+        recorder.record(rollout(), BUSY.model_copy(update={"run": None, "last_run": END}))
+        await until(lambda: len(journal.written) == 1)
+        for number in (END.number, END.number - 1):
+            async with asyncio.timeout(module.SETTLED_S / 2):
+                await recorder.settled(("shop", "web"), number)

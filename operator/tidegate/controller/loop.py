@@ -86,7 +86,7 @@ class Loop:
         self._clock = clock
         self._poster = poster
         self._recorder = recorder
-        self._statuses = Statuses(cluster, clock)
+        self._statuses = Statuses(cluster, clock, recorder)
         self._traffic_interval = timedelta(seconds=traffic_interval_s)
         self._memories: dict[Key, Memory] = {}
         self._alarms = Alarms(clock, lambda key: self.queue.add(key, Lane.PROGRESS))
@@ -281,7 +281,7 @@ class Loop:
         else:
             memory.working = status
         self._poster.post(rollout, decision.notes)
-        if decided and status.run is None:  # its end, before another run begins in this pass
+        if decided and (status.run is None or status.run.undo):  # an end, before the next begins
             self._recorder.record(rollout, status)
         if decision.effect is not None or decided:
             return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from tidegate.adapters.kubernetes.resources import Key
 from tidegate.adapters.kubernetes.runs import RunJournal
@@ -13,6 +14,8 @@ from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Conflict, Gone
 
 AGAIN_S = 5.0
 """Wait after a record could not be written, before it is tried again."""
+SETTLED_S = 2.0
+"""How long the end of a run waits at most for the record of the run before it."""
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,8 @@ class Recorder:
         self._wanted: dict[tuple[Key, int], tuple[Rollout, RolloutStatus]] = {}
         self._ended: dict[Key, int] = {}
         self._due = asyncio.Event()
+        self._writing: tuple[Key, int] | None = None
+        self._written = asyncio.Condition()
 
     def record(self, rollout: Rollout, status: RolloutStatus) -> None:
         """Ask for the current or last run to be written down."""
@@ -44,6 +49,19 @@ class Recorder:
             return
         self._ended[key] = last.number
         self._wanted[key, last.number] = (rollout, status.model_copy(update={"run": None}))
+
+    async def settled(self, key: Key, number: int) -> None:
+        """Return once the record of that run is written, or SETTLED_S have passed.
+
+        A status tells of one run that is over. When the next one ends in it, a process that died
+        before the record was written would have left it `Running` for ever.
+        """
+        wanted = (key, number)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLED_S), self._written:
+                await self._written.wait_for(
+                    lambda: wanted not in self._wanted and self._writing != wanted
+                )
 
     def forget(self, key: Key) -> None:
         """A Rollout is gone."""
@@ -74,6 +92,7 @@ class Recorder:
         self, wanted: tuple[Key, int], rollout: Rollout, status: RolloutStatus
     ) -> bool:
         key, _ = wanted
+        self._writing = wanted
         try:
             await self._journal.write(rollout, status)
         except (ApiUnavailable, Conflict) as error:
@@ -82,4 +101,8 @@ class Recorder:
             return False
         except (ApiRefused, Gone) as error:
             logger.warning("%s/%s: run not recorded: %s", *key, error)
+        finally:
+            self._writing = None
+            async with self._written:
+                self._written.notify_all()
         return True

@@ -14,6 +14,7 @@ from tidegate.api.limits import MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, State
 from tidegate.controller.memory import Memory
+from tidegate.controller.recording import Recorder
 from tidegate.core import reasons
 from tidegate.core.scene import changed
 from tidegate.core.storing import intent_changed, worth_writing
@@ -30,16 +31,23 @@ logger = logging.getLogger(__name__)
 class Statuses:
     """Stores statuses under compare-and-set, and keeps each memory true to what is stored."""
 
-    def __init__(self, cluster: KubernetesCluster, clock: Clock) -> None:
+    def __init__(self, cluster: KubernetesCluster, clock: Clock, recorder: Recorder) -> None:
         self._cluster = cluster
         self._clock = clock
+        self._recorder = recorder
 
     async def store(
         self, rollout: Rollout, memory: Memory, status: RolloutStatus, *, claimed: bool = True
     ) -> None:
-        """Write it; `claimed` says that this leader has taken the Rollout over, or need not."""
+        """Write it; `claimed` says that this leader has taken the Rollout over, or need not.
+
+        The end of a run takes the place of the one before: that one's record is waited for.
+        """
+        key, last, new = (rollout.namespace, rollout.name), memory.stored.last_run, status.last_run
+        if last is not None and new is not None and new.number != last.number:
+            await self._recorder.settled(key, last.number)
         epoch = self._cluster.epoch if claimed else memory.stored.epoch
-        await self._write((rollout.namespace, rollout.name), memory, changed(status, epoch=epoch))
+        await self._write(key, memory, changed(status, epoch=epoch))
 
     async def _write(self, key: tuple[str, str], memory: Memory, status: RolloutStatus) -> None:
         memory.version = await self._cluster.write_status(key, memory.version, status)
