@@ -80,6 +80,20 @@ async def another_target(world: SimpleNamespace, here: Rollout, before: str) -> 
     return str(seen.target)
 
 
+async def taken_over(world: SimpleNamespace) -> tuple[Rollout, str]:
+    """A Rollout that names a Deployment and a ConfigMap, and the revision that it has pods of."""
+    world.fake.put(f"{APPS}/deployments/web", deployment())
+    body = rollout_body(traffic=SERVICE, workloadRef=REF, contentOf={"configMaps": ["flags"]})
+    del body["spec"]["template"]
+    here = Rollout.parse(body)
+    revision = (await world.cluster.observe(here)).target
+    await world.cluster.apply(here, CreateReplicaSet(revision, 2))
+    made = dict(world.fake.objects[f"{SETS}/web-{revision}"])
+    age = {"creationTimestamp": "2026-01-01T00:00:00Z"}
+    world.cluster.replica_sets.put(made | {"metadata": made["metadata"] | age})
+    return here, revision
+
+
 async def test_without_it_the_revision_is_the_templates_alone(world):
     plain = rollout(traffic=SERVICE)
     assert (await world.cluster.observe(plain)).target == revision_of(TEMPLATE)
@@ -225,15 +239,7 @@ async def test_a_rollout_made_anew_under_the_same_name_has_a_digest_of_its_own(w
 
 
 async def test_a_deployment_is_given_back_whatever_has_become_of_the_content(world):
-    world.fake.put(f"{APPS}/deployments/web", deployment())
-    body = rollout_body(traffic=SERVICE, workloadRef=REF, contentOf={"configMaps": ["flags"]})
-    del body["spec"]["template"]
-    here = Rollout.parse(body)
-    stable = (await world.cluster.observe(here)).target
-    await world.cluster.apply(here, CreateReplicaSet(stable, 2))
-    made = dict(world.fake.objects[f"{SETS}/web-{stable}"])
-    age = {"creationTimestamp": "2026-01-01T00:00:00Z"}
-    world.cluster.replica_sets.put(made | {"metadata": made["metadata"] | age})
+    here, stable = await taken_over(world)
     stored = world.fake.objects[f"{ROLLOUTS}/web"] | {"status": {"stableRevision": stable}}
     world.cluster.put_rollout(world.fake.put(f"{ROLLOUTS}/web", stored))
     del world.fake.objects[CONFIG]
@@ -288,16 +294,7 @@ async def test_what_may_not_be_read_says_who_can_change_that(world):
 
 
 async def test_a_deployments_template_and_content_make_one_revision(world):
-    world.fake.put(f"{APPS}/deployments/web", deployment())
-    body = rollout_body(traffic=SERVICE, workloadRef=REF, contentOf={"configMaps": ["flags"]})
-    del body["spec"]["template"]
-    here = Rollout.parse(body)
-    before = (await world.cluster.observe(here)).target
-    await world.cluster.apply(here, CreateReplicaSet(before, 2))
-    made = dict(world.fake.objects[f"{SETS}/web-{before}"])
-    world.cluster.replica_sets.put(
-        made | {"metadata": made["metadata"] | {"creationTimestamp": "2026-01-01T00:00:00Z"}}
-    )
+    here, before = await taken_over(world)
     assert (await world.cluster.observe(here)).target == before != revision_of(TEMPLATE)
 
 

@@ -17,6 +17,8 @@ from typing import TypeVar
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
+
 from sandbox.ports import free_port
 from tests.adapters.prometheus.asking import ask_one, metric
 from tidegate.adapters.prometheus import PrometheusMetrics
@@ -28,6 +30,15 @@ START_S_MAX = 60.0
 POLL_S = 0.1
 WINDOW_S = 4
 """How far the questions look back: a few scrapes."""
+
+ON_A_REAL_PROMETHEUS = [
+    pytest.mark.prometheus,
+    pytest.mark.skipif(
+        shutil.which("prometheus") is None,
+        reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
+    ),
+]
+"""The `pytestmark` of tests that start one."""
 
 T = TypeVar("T")
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from urllib.request import urlopen
 
 import pytest
 
 from tests.adapters.prometheus.asking import SetClock, arms, metric, subject
-from tests.adapters.prometheus.real import prometheus
+from tests.adapters.prometheus.real import ON_A_REAL_PROMETHEUS, prometheus
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
 from tidegate.api.constants import METRIC_TEMPLATES, SLOW_TEMPLATES
 from tidegate.ports.metrics import Question
 
-pytestmark = [
-    pytest.mark.prometheus,
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None,
-        reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
-    ),
-]
+pytestmark = ON_A_REAL_PROMETHEUS
 
 TICKS = 6
 TICK_S = 10.0

@@ -5,7 +5,6 @@ One exporter plays kube-state-metrics twice, as a pair of them does, another one
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 
 from tests.adapters.prometheus.asking import WallClock, ask_one, metric, subject
 from tests.adapters.prometheus.real import (
+    ON_A_REAL_PROMETHEUS,
     WINDOW_S,
     Asker,
     Exporter,
@@ -31,13 +31,7 @@ from tidegate.core.observation import Answer, Reading
 OLD, NEW = "0123456789", "ba9876543f"
 GIB = 1024.0**3
 
-pytestmark = [
-    pytest.mark.prometheus,
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None,
-        reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
-    ),
-]
+pytestmark = ON_A_REAL_PROMETHEUS
 
 
 @dataclass

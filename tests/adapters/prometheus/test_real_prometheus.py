@@ -6,7 +6,6 @@ disturbed, `frail` fails scrapes, `newcomer` cannot be scraped at first.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pytest
 
 from tests.adapters.prometheus.asking import WallClock, arms, ask_one, metric, subject
 from tests.adapters.prometheus.real import (
+    ON_A_REAL_PROMETHEUS,
     WINDOW_S,
     Asker,
     Exporter,
@@ -38,13 +38,7 @@ from tidegate.ports.metrics import Question, Subject
 LIFETIME = 1_000_000
 """What a long-lived proxy had counted before anybody watched."""
 
-pytestmark = [
-    pytest.mark.prometheus,
-    pytest.mark.skipif(
-        shutil.which("prometheus") is None,
-        reason="no prometheus on the PATH; on Debian: apt-get install prometheus",
-    ),
-]
+pytestmark = ON_A_REAL_PROMETHEUS
 
 
 @dataclass

@@ -146,7 +146,8 @@ class Contents:
 
     async def _bring_up(self, rollout: Rollout, kept: _Kept, named: tuple[Named, ...]) -> None:
         """Read what is stale, tell if that changed anything, and plan when to look again."""
-        before = dict(kept.found)
+        before = kept.found
+        kept.found = {one: before[one] for one in named if one in before}
         try:
             for one in named:
                 if self._stale(rollout, kept, one):
