@@ -16,6 +16,8 @@ from tests.adapters.prometheus.real import Exporter, series
 from tests.cluster.direct import found, path_to
 
 REQUESTS_PER_S = 20_000.0
+MEMORY_LIMIT = 2.0**28
+"""Bytes that a container may use; of CPU it may use one core."""
 EDGES_S = (5e-5, 6.2e-5, 1e-4, 5e-4, 1e-3, 2e-3, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0)
 """Edges of the buckets of every histogram; what lasts longer is in the last one, +Inf."""
 
@@ -31,6 +33,8 @@ class Quality:
     compliant: float = 0.7
     ndcg: float = 0.5
     conversion: float = 0.03
+    cpu: float = 0.5
+    memory: float = 0.5
 
 
 class Business(Exporter):
@@ -43,6 +47,7 @@ class Business(Exporter):
         self._usual = Quality()
         self._of: dict[str, Quality] = {}
         self._counted_at = monotonic()
+        self._requests_per_s = REQUESTS_PER_S
 
     def says(self, revision: str = "", **quality: float) -> None:
         """From now on that revision's answers are so; without one, those of all others."""
@@ -52,6 +57,11 @@ class Business(Exporter):
             else:
                 self._usual = replace(self._usual, **quality)
 
+    def gets(self, requests_per_s: float) -> None:
+        """From now on so many requests come in, for all revisions together."""
+        with self.lock:
+            self._requests_per_s = requests_per_s
+
     def page(self) -> bytes | None:
         """All counters at this moment."""
         shares = self._shares()
@@ -60,11 +70,25 @@ class Business(Exporter):
             passed_s, self._counted_at = now - self._counted_at, now
             for revision, share in shares.items():
                 quality = self._of.get(revision, self._usual)
-                for key, more in self._counted(
-                    revision, quality, REQUESTS_PER_S * share * passed_s
-                ):
-                    self.values[key] = self.values.get(key, 0.0) + more
+                requests = self._requests_per_s * share * passed_s
+                self._container(revision, quality, passed_s)
+                for key, more in self._counted(revision, quality, requests):
+                    self._add(key, more)
         return super().page()
+
+    def _add(self, key: str, more: float) -> None:
+        self.values[key] = self.values.get(key, 0.0) + more
+
+    def _container(self, revision: str, quality: Quality, passed_s: float) -> None:
+        """One pod's container, as cAdvisor and kube-state-metrics tell of it."""
+        pod = f"{self._name}-{revision}-x1y2z"
+        labels = {"namespace": self._namespace, "pod": pod, "container": "app"}
+        limit = "kube_pod_container_resource_limits"
+        self.values[series(limit, {**labels, "resource": "cpu"})] = 1.0
+        self.values[series(limit, {**labels, "resource": "memory"})] = MEMORY_LIMIT
+        used = MEMORY_LIMIT * quality.memory
+        self.values[series("container_memory_working_set_bytes", labels)] = used
+        self._add(series("container_cpu_usage_seconds_total", labels), quality.cpu * passed_s)
 
     def _shares(self) -> Mapping[str, float]:
         body = found(self._api, path_to("Rollout", self._namespace, self._name)) or {}
@@ -84,6 +108,7 @@ class Business(Exporter):
             "reporter": "source",
             "destination_workload_namespace": self._namespace,
             "destination_canonical_revision": revision,
+            "destination_service_name": self._name,
         }
         bad = requests * quality.errors
         yield series("istio_requests_total", {**mesh, "response_code": "200"}), requests - bad

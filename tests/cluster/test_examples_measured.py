@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,12 @@ def play(
 
 BETTER = {"compliant": 0.8382, "ndcg": 0.512}
 """What was measured of the new model; of the old one it is 0.7 and 0.5."""
+
+
+def _verdict(status: dict[str, Any], metric: str) -> str:
+    """What its first check says now."""
+    checks = (check for check in status.get("checks", ()) if check["metric"] == metric)
+    return str(next(checks, {}).get("verdict"))
 
 
 def _released(on: Play[Business], *over: str, **quality: float) -> str:
@@ -113,3 +120,47 @@ def test_fewer_orders_than_before_hold_the_last_share(play: Measured) -> None:
         _released(on, "start", "watch", "widen", **BETTER, conversion=0.02)
         held = on.awaited("held", lambda s: "gate conversion is fail" in s.get("message", ""))
         assert (held["phase"]["name"], held["weight"]) == ("widen", 50)
+
+
+def test_a_canary_within_its_limits_is_promoted(play: Measured) -> None:
+    with play("canary") as on:
+        canary = _released(on, latency_s=0.15, cpu=0.7, memory=0.8)
+        status = on.stands("canary")
+        assert (status["weight"], on.weights(), on.pods()[canary]) == (10, [90, 10], (1, 1))
+        on.release("canary")
+        assert on.ended(1, "Promoted")["stableRevision"] == canary
+
+
+@pytest.mark.parametrize(
+    ("quality", "guard"),
+    [
+        ({"errors": 0.02}, "error-rate"),
+        ({"latency_s": 0.24}, "latency-p95"),
+        ({"cpu": 0.9}, "cpu"),
+        ({"memory": 0.9}, "memory"),
+    ],
+)
+def test_a_canary_beyond_one_of_its_limits_is_sent_back(
+    play: Measured, quality: dict[str, float], guard: str
+) -> None:
+    with play("canary") as on:
+        canary = _released(on, latency_s=0.15)
+        on.stands("canary")
+        on.metrics.says(canary, **quality)
+        status = on.ended(1, "Reverted")
+        assert status["stableRevision"] != canary
+        assert f"guard {guard} is" in status["message"]
+
+
+def test_a_canary_waits_while_too_few_requests_come_in(play: Measured) -> None:
+    """800 of the 1,000 a second that a verdict is to rest on: no fault of the release."""
+    with play("canary") as on:
+        _released(on, latency_s=0.15)
+        on.stands("canary")
+        on.metrics.gets(800.0)
+        on.awaited("measured", lambda s: _verdict(s, "throughput") == "fail")
+        on.release("canary")
+        held = on.awaited("held", lambda s: "guard throughput" in s.get("message", ""))
+        assert (held["phase"]["name"], held["weight"]) == ("canary", 10)
+        on.metrics.gets(20_000.0)
+        on.ended(1, "Promoted")

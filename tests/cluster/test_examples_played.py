@@ -26,7 +26,6 @@ pytestmark = pytest.mark.api
 Played = Callable[..., AbstractContextManager[Play[ExampleMetrics]]]
 
 PHASES = {
-    "canary": {"canary": (10, 1)},
     "four-steps": {"five": (5, 1), "quarter": (25, 2), "half": (50, 4)},
     "hybrid": {
         "canary-5": (5, 1),
@@ -115,7 +114,6 @@ def test_where_nothing_is_previewed_the_switch_is_at_once(play: Played) -> None:
 @pytest.mark.parametrize(
     ("example", "phase", "metric"),
     [
-        ("canary", "canary", "error-rate"),
         ("four-steps", "five", "error-rate"),
         ("four-steps", "half", "latency-p95"),
         ("hybrid", "canary-5", "agents-failed"),
