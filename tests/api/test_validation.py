@@ -154,11 +154,6 @@ UNBUILT_PARTS = {
     "variant": "blue",
 }
 NOT_YET = [
-    (("guards.0.severity", "critical"), ("guards[0].severity", None)),
-    (
-        ("phases.1.guards", [{"metric": "error-rate", "max": 1, "severity": "info"}]),
-        ("phases[1].guards[0].severity", None),
-    ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
     *(

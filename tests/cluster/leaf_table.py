@@ -29,7 +29,7 @@ COMPARE = {
     "confidence": 0.95,
 }
 BOUND = {"metric": "errors", "min": 0, "max": 1, "interval": "1s", "minSamples": 1}
-GUARD = BOUND | {"breaches": 1, "of": 2, "then": "hold"}
+GUARD = BOUND | {"breaches": 1, "of": 2, "then": "hold", "severity": "info"}
 METRIC = {
     "name": "errors",
     "template": "envoy-error-rate",
@@ -118,7 +118,6 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     ),
     "spec.guards": (METRICS, ("guards", [GUARD])),
     "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
-    "spec.guards[].severity": (METRICS, ("guards", [GUARD | {"severity": "info"}])),
     "spec.phases[].replicas": (("phases.0.replicas", 1),),
     "spec.phases[].deadline": (("phases.0.deadline", "3h"),),
     "spec.phases[].onTimeout": (("phases.0.deadline", "3h"), ("phases.0.onTimeout", "hold")),
@@ -131,10 +130,6 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.phases[].guards[].compare": (
         METRICS,
         ("phases.0.guards", [GUARD | {"compare": COMPARE}]),
-    ),
-    "spec.phases[].guards[].severity": (
-        METRICS,
-        ("phases.0.guards", [GUARD | {"severity": "info"}]),
     ),
     **{
         f"spec.phases[].match[].headers.*.{way}": (

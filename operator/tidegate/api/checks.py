@@ -9,6 +9,7 @@ from tidegate.api.base import ApiModel, Rule
 from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
 
 Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
+Severity = Literal["info", "warning", "critical"]
 ChangePercent = Annotated[float, Field(ge=0, le=limits.MAX_PERCENT_CHANGE)]
 
 
@@ -225,9 +226,16 @@ class Guard(Bound):
     then: Literal["revert", "pause", "hold"] = Field(
         "revert", description="What happens when it trips: revert, pause or hold (default revert)."
     )
-    severity: Literal["info", "warning", "critical"] | None = Field(
-        None, description="How loudly people are told: info, warning or critical."
+    severity: Severity | None = Field(
+        None,
+        description="How loudly people are told, whatever `then` does: info, warning or critical "
+        "(left out, critical with then revert, else warning).",
     )
+
+    @property
+    def loudness(self) -> Severity:
+        """The severity, or what stands for one that is left out."""
+        return self.severity or ("critical" if self.then == "revert" else "warning")
 
 
 class Gate(Bound):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
+from tidegate.api.checks import Severity
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
@@ -174,6 +175,11 @@ class CheckStatus(ApiModel):
         None, description="Since when it has passed without a break, in UTC."
     )
     detail: Detail = Field("", description="More about the verdict, in one sentence.")
+    severity: Severity | None = Field(
+        None,
+        description="How loudly people are told of a guard: info, warning or critical; none of a "
+        "gate.",
+    )
 
 
 class TrafficStatus(ApiModel):

@@ -27,12 +27,18 @@ def breaches(
             yield check, guard, readings
 
 
+def alarms(guard: Guard) -> bool:
+    """Whether what it did is told as a warning: an event has no other word for `critical`."""
+    return guard.loudness != "info"
+
+
 def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> str:
     """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
-        return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+        shown = evidence_text(scene, check)
+        return f"guard {guard.metric} must be {bound_text(guard)}: {shown} ({guard.loudness})"
     value = "not measured" if reading.value is None else f"{reading.value:.4g}"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {guard.breaches} of {guard.of})"
+        f"(failed {guard.breaches} of {guard.of}; {guard.loudness})"
     )

@@ -33,7 +33,7 @@ from tidegate.core import (
     running,
     undoing,
 )
-from tidegate.core.breaches import breaches
+from tidegate.core.breaches import alarms, breaches
 from tidegate.core.decision import (
     Decision,
     HoldRollout,
@@ -214,9 +214,12 @@ def _paused_by_guard(scene: Scene) -> Step | None:
     for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
         if guard.then != "pause":
             continue
-        message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
+        message = (
+            f"guard {guard.metric} must be {bound_text(guard)} ({guard.loudness}); resume when it "
+            "is understood"
+        )
         pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)
-        note = Note(reasons.PAUSED, message, warning=True)
+        note = Note(reasons.PAUSED, message, warning=alarms(guard))
         return Step(changed(scene.status, pause=pause), None, (note,), reasons.PAUSED, message)
     return None
 

@@ -28,6 +28,7 @@ from tidegate.core.verdicts import (
     fresh,
     guard_breached,
     latest_verdict,
+    severity_of,
     stale_after_s,
     without_readings,
 )
@@ -236,6 +237,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
         measured_at=shown.at,
         passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
         detail="; ".join(filter(None, (_odd(trial.bound, last), said.text, last.detail))),
+        severity=severity_of(check.bound),
     )
 
 

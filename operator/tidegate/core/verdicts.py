@@ -13,7 +13,7 @@ from itertools import islice
 from math import isfinite
 from typing import Literal
 
-from tidegate.api.checks import Bound, Gate, Guard
+from tidegate.api.checks import Bound, Gate, Guard, Severity
 from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.comparing import judge_against, limits, sentence, test_text
 from tidegate.core.observation import Answer, Reading
@@ -134,7 +134,13 @@ def check_status(
         measured_at=last.at,
         passing_since=_passing_since(bound, readings, previous),
         detail="; ".join(filter(None, (sentence(bound, last), last.detail))),
+        severity=severity_of(bound),
     )
+
+
+def severity_of(bound: Bound) -> Severity | None:
+    """How loudly people are told of a guard; None of a gate, which only waits."""
+    return bound.loudness if isinstance(bound, Guard) else None
 
 
 def without_readings(
@@ -153,7 +159,9 @@ def without_readings(
             verdict=Verdict.NODATA,
             bound=bound_text(bound),
             detail="not measured yet",
+            severity=severity_of(bound),
         )
+    previous = previous.model_copy(update={"severity": severity_of(bound)})
     limit = timedelta(seconds=stale_after_s(bound))
     if previous.measured_at is not None and now - previous.measured_at > limit:
         return previous.model_copy(update={"verdict": Verdict.NODATA})

@@ -320,8 +320,13 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
         verdict=check.verdict,
         samples=_samples(check, bound),
         age=age(check.measured_at, now) if check.measured_at else "",
-        note="; ".join(filter(None, [_passing(check, bound, now), check.detail])),
+        note="; ".join(filter(None, [_severity(check), _passing(check, bound, now), check.detail])),
     )
+
+
+def _severity(check: CheckStatus) -> str:
+    """How bad it is that a guard fails; of one that does not nobody needs to know."""
+    return check.severity or "" if check.verdict is Verdict.FAIL else ""
 
 
 def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
