@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tidegate.api.checks import Guard
-from tidegate.core.comparing import against
+from tidegate.core.comparing import against, levels
+from tidegate.core.numbers import beside
 from tidegate.core.observation import Reading
 from tidegate.core.proving import breached, evidence_text
 from tidegate.core.scene import Check, Scene
@@ -37,8 +38,11 @@ def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> s
     if tested(guard):
         shown = evidence_text(scene, check)
         return f"guard {guard.metric} must be {bound_text(guard)}: {shown} ({guard.loudness})"
-    value = "not measured" if reading.value is None else f"{reading.value:.4g}"
+    value = "not measured"
+    if reading.value is not None:
+        value = beside(reading.value, levels(guard, reading))
+    row = f"{guard.breaches} of {guard.of}" if not guard.failures else f"{guard.failures} in a row"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {guard.breaches} of {guard.of}; {guard.loudness})"
+        f"(failed {row}; {guard.loudness})"
     )

@@ -32,6 +32,7 @@ from tidegate.core import (
     revert,
     running,
     undoing,
+    warning,
 )
 from tidegate.core.breaches import alarms, breaches
 from tidegate.core.decision import (
@@ -127,6 +128,7 @@ RULES: tuple[Callable[[Scene], Step | None], ...] = (
     observing.step,
     answering.answer,
     revert.found_back,
+    warning.step,
 )
 
 

@@ -7,16 +7,15 @@ before traffic, deadlines for pods and phases count, and people can abort.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from tidegate.api.limits import MAX_OVERLOOKED
 from tidegate.core import reasons
+from tidegate.core.blindness import too_long
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.scene import Scene, Step, changed
 
-BLIND = "blind"
 OVERLOOKED = "mode observe overlooked"
 WOULD = {
     "revert": (reasons.WOULD_REVERT, "would have been sent back"),
@@ -70,6 +69,5 @@ def _would(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
     for check, guard, readings in breaches(scene):
         why = breach_text(scene, check, guard, readings[-1])
         yield check.id, guard.then, why, alarms(guard)
-    blind, since = scene.spec.blind, scene.status.blind_since
-    if since is not None and scene.now - since >= timedelta(seconds=blind.after_s):
-        yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s", True
+    for what, then, why in too_long(scene):
+        yield what, then, why, True

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import capacity, deadlines, going_back, observing, reasons
+from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
@@ -229,14 +229,9 @@ def _on_timeout(scene: Scene) -> Step | None:
 
 
 def _on_blindness(scene: Scene) -> Step | None:
-    blind = scene.spec.blind
-    since = scene.status.blind_since
-    if blind.then != "revert" or since is None:
-        return None
     if not any(scene.observed.readings.get(check.id) for check, _ in scene.guards()):
         return None  # nothing was asked yet since the process began: that is not blindness
-    if scene.now - since < timedelta(seconds=blind.after_s):
-        return None
-    return send_back(
-        scene, reasons.METRICS_BLIND, f"a guard could not be measured for {blind.after_s:g}s"
-    )
+    for _, then, why in blindness.too_long(scene):
+        if then == "revert":
+            return send_back(scene, reasons.METRICS_BLIND, why)
+    return None
