@@ -111,7 +111,7 @@ def test_a_phase_waits_for_no_guard_whose_missing_value_is_ignored(fields, readi
 @pytest.mark.parametrize(
     "known", [(), (read(100, None),), (read(285, None),), (read(1, 0.25),), (REFUSED,)]
 )
-def test_ignored_is_only_an_answer_since_there_is_traffic_that_is_fresh_and_has_no_value(known):
+def test_ignored_is_only_a_fresh_answer_without_a_value_since_there_is_traffic(known):
     holding = guard(on_no_data="ignore", on_error="ignore", then="hold")
     assert told(holding, *known).decided().status.phase.name == "ten"
 
