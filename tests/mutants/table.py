@@ -7,6 +7,7 @@ import random
 
 from tests.mutants import (
     after_promotion,
+    bounds,
     comparisons,
     evidence,
     header_routes,
@@ -28,6 +29,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *takeovers.MUTANTS,
     *made_routes.MUTANTS,
     *comparisons.MUTANTS,
+    *bounds.MUTANTS,
 )
 
 SLICE = 4

@@ -31,8 +31,6 @@ def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
 
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
-    "spec.guards[].severity": (_is_set, "severity is not built yet; leave it out"),
-    "spec.phases[].guards[].severity": (_is_set, "severity is not built yet; leave it out"),
     "spec.phases[].approval": (
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.phases import Phase
@@ -22,6 +22,10 @@ from tidegate.core.observation import (
 )
 from tidegate.core.switching import ALL, canary_of, routes_of
 
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
+USUAL = ("blind", "blind")
+"""`onNoData` and `onError` of a guard that says nothing of them."""
 SIZE_KEPT_S = 60.0
 """Seconds after a run until a size that was lowered in it is carried out.
 
@@ -269,11 +273,49 @@ class Scene:
         What was measured before its destination selected the revision is about somebody else;
         it only tells that the provider answers.
         """
-        raw = self.observed.readings.get(check.id, ())
+        raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_since
         if raw and since is not None and raw[0].at >= since:
             return raw  # they are in the order of time
         return tuple(_of_revision(reading, since) for reading in raw)
+
+    def _timed(self, check: Check, raw: tuple[Reading, ...]) -> tuple[Reading, ...]:
+        """The readings with what their times say to a check that asks for it."""
+        bound, counts, due = check.bound, self.counts_from(check), self.data_due_from
+        unmeasured = isinstance(bound, Guard) and (bound.on_no_data, bound.on_error) != USUAL
+        if counts == ALWAYS and not unmeasured:
+            return raw
+        return tuple(
+            replace(one, early=one.at < counts, due=unmeasured and one.at >= max(counts, due))
+            for one in raw
+        )
+
+    def counts_from(self, check: Check) -> datetime:
+        """From when readings of a check count; NEVER before its delay has begun.
+
+        Outside of phases there is no delay: whatever is promoted was watched in them.
+        """
+        delay_s, at = check.bound.delay_s, self.status.phase
+        if not delay_s or at is None or self.run is None or self.run.stage is not Stage.PHASE:
+            return ALWAYS
+        begins = at.started_at if isinstance(check.bound, Gate) else at.reached_at
+        return NEVER if begins is None else begins + timedelta(seconds=delay_s)
+
+    @property
+    def data_due_from(self) -> datetime:
+        """From when there has to be data about the run's revision; NEVER while it has no traffic.
+
+        In a phase that is when its hold began: by then the proxies send what the routes say.
+        """
+        run, routes, at = self.run, self.routes, self.status.phase
+        if run is None or routes is None or self.measured_since is None:
+            return NEVER
+        if run.stage is Stage.PHASE:
+            began = at.started_at if at is not None else None
+            return NEVER if routes.idle_canary or began is None else began
+        if run.stage is Stage.PREPARING or (routes.idle_canary and not self.baking):
+            return NEVER
+        return max(self.weight_since, self.measured_since) + self.settle
 
     @property
     def measured_since(self) -> datetime | None:
