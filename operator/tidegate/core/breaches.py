@@ -31,8 +31,9 @@ def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> s
     """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
         return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+    told = f": {reading.detail}" if check.card is not None else ""
     value = "not measured" if reading.value is None else f"{reading.value:.4g}"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {guard.breaches} of {guard.of})"
+        f"(failed {guard.breaches} of {guard.of}){told}"
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tidegate.api.actions import Action
 from tidegate.api.phases import HttpMatch
+from tidegate.api.status import Verdict
 
 
 class Answer(StrEnum):
@@ -26,6 +27,7 @@ class Reading:
 
     `stable` is the answer about the stable arm at the same time and for the same window, where the
     check compares with it; None where it was not asked, or where there is nobody to compare with.
+    `verdict` is set where `value` is the score of a scorecard: what the card says of it.
     """
 
     at: datetime
@@ -34,6 +36,7 @@ class Reading:
     samples: float | None = None
     detail: str = ""
     stable: Reading | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,7 +233,7 @@ def _on_blindness(scene: Scene) -> Step | None:
     since = scene.status.blind_since
     if blind.then != "revert" or since is None:
         return None
-    if not any(scene.observed.readings.get(check.id) for check, _ in scene.guards()):
+    if not any(scene.answers(check) for check, _ in scene.guards()):
         return None  # nothing was asked yet since the process began: that is not blindness
     if scene.now - since < timedelta(seconds=blind.after_s):
         return None

@@ -27,11 +27,11 @@ READINGS_MAX = 128
 
 
 def bound_text(bound: Bound) -> str:
-    """The bound as people read it, e.g. `<= 0.01`, `0.95 .. 1` or `<= stable + 10 %`."""
+    """The bound as people read it, e.g. `<= 0.01`, `>= 95 of 100` or `<= stable + 10 %`."""
     compared = limits(bound.compare) if bound.compare else ()
     tested = test_text(bound.compare) if bound.compare else ""
     parts = (_numbers_text(bound), *(limit.text for limit in compared), tested)
-    return ", ".join(filter(None, parts))
+    return ", ".join(filter(None, parts)) + (" of 100" if bound.scorecard is not None else "")
 
 
 def _numbers_text(bound: Bound) -> str:
@@ -53,7 +53,9 @@ def fresh(bound: Bound, measured_at: datetime, now: datetime) -> bool:
 
 
 def judge(bound: Bound, reading: Reading) -> Verdict:
-    """The verdict of one reading by itself."""
+    """The verdict of one reading by itself; a score brings its own."""
+    if reading.verdict is not None:
+        return reading.verdict
     if reading.answer in (Answer.ERROR, Answer.REFUSED):
         return Verdict.ERROR
     if reading.answer is Answer.NODATA or reading.value is None or not isfinite(reading.value):
@@ -126,7 +128,7 @@ def check_status(
     return CheckStatus(
         id=check_id,
         kind=kind,
-        metric=bound.metric,
+        metric=bound.metric or "",
         verdict=latest_verdict(bound, readings, now),
         value=last.value,
         bound=bound_text(bound),
@@ -149,7 +151,7 @@ def without_readings(
         return CheckStatus(
             id=check_id,
             kind=kind,
-            metric=bound.metric,
+            metric=bound.metric or "",
             verdict=Verdict.NODATA,
             bound=bound_text(bound),
             detail="not measured yet",
