@@ -285,7 +285,7 @@ class Scene:
         if check.card is None:
             return self.observed.readings.get(check.id, ())
         parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
-        return scores(check.card, parts, self.now)
+        return scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
@@ -295,7 +295,7 @@ class Scene:
         """
         if check.card is not None:
             parts = [self.readings(probe) for probe in check.probes]
-            return scores(check.card, parts, self.now)
+            return scores(check.card, parts)
         raw = self.observed.readings.get(check.id, ())
         since = self.measured_since
         if raw and since is not None and raw[0].at >= since:

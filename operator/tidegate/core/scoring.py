@@ -11,10 +11,10 @@ weight of what passes over the weight of what was measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache, partial
 from hashlib import sha256
 from typing import Final, TypeVar
 
@@ -23,7 +23,7 @@ from tidegate.api.scorecards import Scorecard
 from tidegate.api.status import Verdict
 from tidegate.core.comparing import against
 from tidegate.core.observation import Answer, Reading
-from tidegate.core.verdicts import STALE_GRACE_S, bound_text, judge
+from tidegate.core.verdicts import bound_text, judge
 
 FULL: Final = 100.0
 """The score of a card whose members all pass; a coverage of everything, in percent."""
@@ -45,6 +45,8 @@ _WORDS: Final = {
 _ORDER: Final = (Verdict.FAIL, *_WORST, Verdict.PASS)
 """The order in which members are told: what is cut off at the end is the least."""
 
+Says = Callable[[tuple[Verdict, ...]], tuple[Verdict, float | None]]
+"""What a card says, and its score, when its parts say that."""
 AnyBound = TypeVar("AnyBound", bound=Bound)
 
 
@@ -137,25 +139,27 @@ def _card(named: Scorecard, check_id: str, interval_s: float, *, gate: bool) -> 
     )
 
 
-def scores(card: Card, readings: Sequence[Sequence[Reading]], now: datetime) -> tuple[Reading, ...]:
-    """The readings of the card, oldest first, from those of its parts, in the parts' order."""
-    return tuple(_score(card, one) for one in _rounds(card, readings, now))
+def scores(card: Card, readings: Sequence[Sequence[Reading]]) -> tuple[Reading, ...]:
+    """The readings of the card, oldest first, from those of its parts, in the parts' order.
+
+    Only the newest tells of its parts in words: nobody reads the others'.
+    """
+    rounds = tuple(_rounds(card, readings))
+    say = cache(partial(judged, card))  # most rounds say what the one before them said
+    return tuple(_score(card, one, say, last=one is rounds[-1]) for one in rounds)
 
 
-def _rounds(
-    card: Card, readings: Sequence[Sequence[Reading]], now: datetime
-) -> Iterator[dict[int, Reading]]:
+def _rounds(card: Card, readings: Sequence[Sequence[Reading]]) -> Iterator[dict[int, Reading]]:
     """Readings that belong together, by part: one of each part, less than an interval apart.
 
     The last round is told only once it is whole, or once a critical part of it fails: until then
-    the one before it still holds. What comes from a clock that was set back since is left out.
+    the one before it still holds.
     """
-    latest = now + timedelta(seconds=STALE_GRACE_S)
-    known = ((one.at, i, one) for i, of in enumerate(readings) for one in of if one.at <= latest)
-    first = now
+    known = ((one.at, i, one) for i, of_part in enumerate(readings) for one in _in_time(of_part))
+    first: datetime | None = None
     round_: dict[int, Reading] = {}
     for at, i, reading in sorted(known, key=lambda item: item[:2]):
-        far = at - first >= timedelta(seconds=card.interval_s)
+        far = first is not None and at - first >= timedelta(seconds=card.interval_s)
         if round_ and (i in round_ or far):
             yield round_
             round_ = {}
@@ -164,6 +168,19 @@ def _rounds(
         round_[i] = reading
     if len(round_) == len(card.parts) or (round_ and _critical(card, _verdicts(card, round_))):
         yield round_
+
+
+def _in_time(readings: Sequence[Reading]) -> list[Reading]:
+    """The readings in the order of time, the newest first.
+
+    One that lies after what was answered later is from before the clock was set back: it would
+    come up again as the newest once that time has come.
+    """
+    kept: list[Reading] = []
+    for reading in reversed(readings):
+        if not kept or reading.at <= kept[-1].at:
+            kept.append(reading)
+    return kept
 
 
 def _verdicts(card: Card, round_: dict[int, Reading]) -> tuple[Verdict, ...]:
@@ -179,20 +196,20 @@ def _critical(card: Card, verdicts: Sequence[Verdict]) -> bool:
     return any(part.critical and verdict is Verdict.FAIL for part, verdict in pairs)
 
 
-def _score(card: Card, round_: dict[int, Reading]) -> Reading:
+def _score(card: Card, round_: dict[int, Reading], say: Says, *, last: bool) -> Reading:
     verdicts = _verdicts(card, round_)
-    verdict, score = judged(card, verdicts)
+    verdict, score = say(verdicts)
     answer = {Verdict.ERROR: Answer.ERROR, Verdict.NODATA: Answer.NODATA}.get(verdict, Answer.OK)
     return Reading(
         at=min(reading.at for reading in round_.values()),
         answer=answer,
         value=score,
-        detail=_told(card, round_, verdicts, score),
+        detail=_told(card, round_, verdicts, score) if last else "",
         verdict=verdict,
     )
 
 
-def judged(card: Card, verdicts: Sequence[Verdict]) -> tuple[Verdict, float | None]:
+def judged(card: Card, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, float | None]:
     """What the card says when its parts say that, and the score; None where there is none.
 
     Weights are whole numbers, so a score that is exactly the mark reaches it.
