@@ -9,6 +9,55 @@ from tidegate.api.validation import problems
 REF = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 COMPARE = {"to": "stable", "maxIncreasePercent": 10}
 
+MEMBER = {"metric": "error-rate", "weight": 25, "max": 0.05}
+CARD = {"name": "health", "pass": 95, "members": [MEMBER]}
+CARDS = [
+    (
+        ("guards.0", {"scorecard": "health"}),
+        "spec.guards[0].scorecard",
+        "no scorecard is named 'health'; spec.scorecards is empty",
+    ),
+    (
+        ("scorecards", [CARD, CARD]),
+        "spec.scorecards[1].name",
+        "'health' is already taken above",
+    ),
+    (
+        ("scorecards", [{**CARD, "name": "latency"}]),
+        "spec.scorecards[0].name",
+        "is the name of a metric, too",
+    ),
+    (
+        ("scorecards", [{**CARD, "marginal": 96}]),
+        "spec.scorecards[0].marginal",
+        "must not be more than pass",
+    ),
+    (
+        ("scorecards", [{**CARD, "members": [{**MEMBER, "metric": "x"}]}]),
+        "spec.scorecards[0].members[0].metric",
+        "no metric is named 'x'; defined are error-rate, latency",
+    ),
+    (
+        ("scorecards", [{**CARD, "members": [MEMBER, MEMBER]}]),
+        "spec.scorecards[0].members[1].metric",
+        "is a member already",
+    ),
+    (
+        ("scorecards", [{**CARD, "members": [{**MEMBER, "min": 1}]}]),
+        "spec.scorecards[0].members[0].min",
+        "must not be more than max",
+    ),
+    (
+        ("scorecards", [{**CARD, "members": [{"metric": "latency", "weight": 1}]}]),
+        "spec.scorecards[0].members[0]",
+        "at least one of min, max and compare",
+    ),
+    (
+        ("guards.0", {"scorecard": "health", "max": 1}),
+        "spec.guards[0].scorecard",
+        "set min, max, compare and minSamples in its members",
+    ),
+]
 WRONG = [
     (
         ("guards.0.metric", "errors"),
@@ -96,6 +145,9 @@ WRONG = [
         "spec.traffic.istio.destinationRule.canarySubset",
         "two different subsets",
     ),
+    (("guards.0.metric", None), "spec.guards[0]", "exactly one of metric and scorecard"),
+    (("guards.0.scorecard", "health"), "spec.guards[0]", "exactly one of metric and scorecard"),
+    *CARDS,
     (("phases.0.deadline", "30s"), "spec.phases[0].deadline", "must be longer than hold"),
     (("phases.0.onTimeout", "revert"), "spec.phases[0].onTimeout", "set deadline, too"),
     (("capacity", {"headroom": "5%"}), "spec.capacity.headroom", "only for mode shift"),
@@ -161,6 +213,16 @@ UNBUILT_PARTS = {
     "variant": "blue",
 }
 NOT_YET = [
+    *(
+        (
+            (
+                "scorecards",
+                [{**CARD, "members": [{**MEMBER, "compare": {**COMPARE, field: value}}]}],
+            ),
+            ("scorecards[0].members[0].compare." + field, None),
+        )
+        for field, value in (UNBUILT_PARTS | {"test": "sequential"}).items()
+    ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
     *(
@@ -293,3 +355,27 @@ def test_every_line_of_the_table_of_unbuilt_things_is_tried():
 def test_problems_are_found_in_any_mixture_without_failing(changes):
     ordered = sorted(changes, key=lambda change: change[0].count("."), reverse=True)
     assert isinstance(problems(parsed(changed(*ordered))), tuple)
+
+
+@pytest.mark.parametrize("marginal", [None, 0, 95])
+def test_a_scorecard_that_a_guard_and_a_gate_name_has_no_problems(marginal):
+    card = CARD if marginal is None else CARD | {"marginal": marginal}
+    named = {"scorecard": "health"}
+    spec = parsed(changed(("scorecards", [card]), ("guards.0", named), ("phases.1.gates", [named])))
+    assert (problems(spec), unsupported(spec)) == ((), ())
+
+
+def test_no_gate_waits_for_a_score_that_compares_with_a_stable_without_requests():
+    card = CARD | {"members": [MEMBER, {"metric": "latency", "weight": 1, "compare": COMPARE}]}
+    spec = changed(("scorecards", [card]), ("phases.1.gates", [{"scorecard": "health"}]))
+    (found,) = problems(parsed(spec))
+    assert found.path == "spec.phases[1].gates[0].scorecard"
+    assert "stable, which gets no requests in a phase of weight 100" in found.message
+
+
+def test_a_query_that_means_both_revisions_is_no_member_that_compares():
+    card = CARD | {"members": [MEMBER | {"compare": COMPARE}]}
+    spec = changed(("metrics.0", {"name": "error-rate", "query": "up"}), ("scorecards", [card]))
+    assert [found.path for found in problems(parsed(spec))] == [
+        "spec.scorecards[0].members[0].compare"
+    ]

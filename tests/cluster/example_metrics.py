@@ -31,9 +31,9 @@ class ExampleMetrics(Provider):
         self._namespace = rollout["metadata"]["namespace"]
         spec = rollout["spec"]
         self._metrics: Object = {metric["name"]: metric for metric in spec.get("metrics", ())}
-        self._guards: Object = {guard["metric"]: guard for guard in spec.get("guards", ())}
+        self._guards: Object = {bound["metric"]: bound for bound in _watched(spec)}
         self._values = dict.fromkeys(self._metrics, 0.0) | dict(_least(spec))
-        self._failing: tuple[str, str] = ("", "")
+        self._failing: set[tuple[str, str]] = set()
 
     def says(self, metric: str, value: float) -> None:
         """From now on this is the metric's value, of every revision."""
@@ -41,7 +41,7 @@ class ExampleMetrics(Provider):
 
     def fails(self, metric: str, revision: str) -> None:
         """From now on that metric of that revision is far beyond its guard's bound."""
-        self._failing = (metric, revision)
+        self._failing.add((metric, revision))
 
     def answer(self, query: str, at_s: float) -> dict[str, Any]:
         """The API's answer to an instant query at a Unix time."""
@@ -81,15 +81,23 @@ class ExampleMetrics(Provider):
         return next((self._value(name, revision) for name in named), 0.0)
 
     def _value(self, metric: str, revision: str) -> float:
-        if self._failing == (metric, revision):
-            return float(self._guards[metric]["max"]) * WORSE
+        if (metric, revision) in self._failing:
+            bound = self._guards[metric]
+            return float(bound["max"]) * WORSE if "max" in bound else float(bound["min"]) / WORSE
         return self._values[metric]
+
+
+def _watched(spec: Object) -> Iterator[Object]:
+    """Whatever has a metric and a bound outside of the phases: members, and guards above them."""
+    for card in spec.get("scorecards", ()):
+        yield from card["members"]
+    yield from (guard for guard in spec.get("guards", ()) if "metric" in guard)
 
 
 def _least(spec: Object) -> Iterator[tuple[str, float]]:
     """What metrics have to reach at least: just that is good."""
     gates = [gate for phase in spec.get("phases", ()) for gate in phase.get("gates", ())]
-    for check in (*spec.get("guards", ()), *gates):
+    for check in (*_watched(spec), *gates):
         if "min" in check:
             yield check["metric"], float(check["min"])
 

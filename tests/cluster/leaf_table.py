@@ -57,6 +57,10 @@ METRIC = {
     "samples": "vector(1)",
 }
 METRICS: Edit = ("metrics", [METRIC])
+MEMBER = {k: v for k, v in BOUND.items() if k != "interval"} | {"weight": 1, "critical": True}
+CARD = {"name": "health", "pass": 95, "marginal": 75, "coverage": 80, "members": [MEMBER]}
+CARDS: Edit = ("scorecards", [CARD])
+SCORED = {"scorecard": "health", "interval": "1s"}
 HOOK = {"name": "warm-up", "cronJob": "preload", "when": "before", "timeout": "1m", "retries": 1}
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
@@ -134,6 +138,14 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
             [{k: v for k, v in METRIC.items() if k != "template"} | {"query": "vector(0)"}],
         ),
     ),
+    "spec.scorecards": (METRICS, CARDS),
+    "spec.scorecards[].members[].compare": (
+        METRICS,
+        ("scorecards", [CARD | {"members": [MEMBER | {"compare": COMPARE}]}]),
+    ),
+    "spec.guards[].scorecard": (METRICS, CARDS, ("guards", [SCORED])),
+    "spec.phases[].guards[].scorecard": (METRICS, CARDS, ("phases.0.guards", [SCORED])),
+    "spec.phases[].gates[].scorecard": (METRICS, CARDS, ("phases.0.gates", [SCORED])),
     "spec.guards": (METRICS, ("guards", [GUARD])),
     "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
     "spec.guards[].failures": (METRICS, ("guards", [ROW_GUARD])),

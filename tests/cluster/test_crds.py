@@ -103,6 +103,8 @@ MADE_HTTP_ROUTE = {
     "services": {"stable": "web", "canary": "web-canary"},
 }
 COMPARE = {"to": "stable", "maxIncreasePercent": 10}
+MEMBER = {"metric": "error-rate", "weight": 25, "max": 0.05}
+CARD = {"name": "health", "pass": 95, "members": [MEMBER]}
 
 REFUSED = [
     ("template", None, "set exactly one of template and workloadRef"),
@@ -170,6 +172,30 @@ REFUSED = [
         [{"metric": "x", "max": 1}],
         "every guard of a phase must name a metric of spec.metrics",
     ),
+    ("guards.0.metric", None, "set exactly one of metric and scorecard"),
+    ("guards.0.scorecard", "health", "set exactly one of metric and scorecard"),
+    ("guards.0", {"scorecard": "x"}, "every guard must name a scorecard of spec.scorecards"),
+    (
+        "phases.0.gates.0",
+        {"scorecard": "x"},
+        "every guard and gate of a phase must name a scorecard of spec.scorecards",
+    ),
+    ("guards.0", {"scorecard": "health", "max": 1}, "set min, max, compare and minSamples in its"),
+    ("scorecards", [CARD, CARD], "Duplicate value"),
+    ("scorecards", [CARD | {"members": [MEMBER, MEMBER]}], "Duplicate value"),
+    ("scorecards", [CARD | {"members": []}], "spec.scorecards[0].members: Invalid value"),
+    ("scorecards", [CARD | {"marginal": 96}], "marginal must not be more than pass"),
+    ("scorecards", [CARD | {"name": "latency"}], "a scorecard must not have the name of a metric"),
+    (
+        "scorecards",
+        [CARD | {"members": [MEMBER | {"metric": "x"}]}],
+        "every member of a scorecard must name a metric of spec.metrics",
+    ),
+    (
+        "scorecards",
+        [CARD | {"members": [MEMBER | {"weight": 0}]}],
+        "spec.scorecards[0].members[0].weight: Invalid value: 0",
+    ),
     ("phases.0.gates.0.max", None, "set at least one of min, max and compare"),
     ("phases.0.gates.0.for", "5 minutes", "spec.phases[0].gates[0].for: Invalid value"),
     ("phases.0.weight", 101, "spec.phases[0].weight: Invalid value: 101"),
@@ -213,6 +239,7 @@ def test_required_anti_affinity_and_shifted_pods_are_refused_together(crds):
         ("selector.matchExpressions", [{"key": "app", "operator": "In", "values": ["web"]}]),
         ("traffic", {"istio": {"managed": {}}}),
         ("traffic", {"gatewayApi": MADE_HTTP_ROUTE}),
+        ("scorecards", [CARD | {"marginal": 95, "coverage": 1}]),
         ("drain", {"max": "5s"}),
         ("capacity", {"mode": "shift", "headroom": "100%"}),
         ("capacity", {"mode": "surge"}),
@@ -251,8 +278,10 @@ def test_the_selector_cannot_be_changed(rollout, crds):
 def test_the_largest_rollout_there_may_be_is_within_the_cost_budget(crds):
     largest = copy.deepcopy(GOOD)
     largest["metrics"] = [{"name": f"m{n}", "template": "envoy-error-rate"} for n in range(64)]
-    largest["guards"] = [{"metric": "m63", "max": 1}] * 32
-    gates = [{"metric": "m63", "max": 1}] * 16
+    members = [{"metric": f"m{n}", "weight": 1, "max": 1} for n in range(48, 64)]
+    largest["scorecards"] = [{"name": f"c{n}", "pass": 95, "members": members} for n in range(8)]
+    largest["guards"] = [{"metric": "m63", "max": 1}, {"scorecard": "c7"}] * 16
+    gates = [{"metric": "m63", "max": 1}, {"scorecard": "c7"}] * 8
     largest["phases"] = [
         {"name": f"p{n}", "weight": n, "gates": gates, "guards": gates} for n in range(32)
     ]

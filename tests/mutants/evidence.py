@@ -53,8 +53,8 @@ MUTANTS = (
         "a phase's own guard switches all others off",
         "requirement: guards of one phase",
         "core/scene.py",
-        "if guard.metric not in replaced\n",
-        "if not replaced\n",
+        "if guard.metric not in replaced)\n",
+        "if not replaced)\n",
         (PHASE_GUARDS + "test_a_guard_on_another_metric_is_on_beside_the_usual_ones",),
     ),
     Mutant(

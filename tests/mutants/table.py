@@ -13,6 +13,7 @@ from tests.mutants import (
     header_routes,
     leadership,
     made_routes,
+    scorecards,
     stale_views,
     takeovers,
     traffic_order,
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *made_routes.MUTANTS,
     *comparisons.MUTANTS,
     *bounds.MUTANTS,
+    *scorecards.MUTANTS,
 )
 
 SLICE = 4

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tests.properties.cards import passes
 from tests.properties.world import World, moment
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
@@ -144,20 +145,47 @@ class Watch:
         if rollout.spec.mode == "observe":
             return  # metrics only tell
         dark = phase.weight == 0 and not phase.match
-        own = {guard.metric for guard in phase.guards}
+        own = {(guard.metric, guard.scorecard) for guard in phase.guards}
         for i, guard in enumerate(rollout.spec.guards):
-            if guard.metric not in own:
-                self._passed(f"guard/{i}", guard, now, dark=dark)
+            if (guard.metric, guard.scorecard) not in own:
+                self._passed(rollout, f"guard/{i}", guard, now, dark=dark)
                 self._shown(rollout, after, f"guard/{i}", guard, dark=dark)
         for i, guard in enumerate(phase.guards):
-            self._passed(f"guard/{place}/{i}", guard, now, dark=dark)
+            self._passed(rollout, f"guard/{place}/{i}", guard, now, dark=dark)
             self._shown(rollout, after, f"guard/{place}/{i}", guard, dark=dark)
         for i, gate in enumerate(phase.gates):
-            self._passed(f"gate/{place}/{i}", gate, now, dark=False)
+            self._passed(rollout, f"gate/{place}/{i}", gate, now, dark=False)
             self._shown(rollout, after, f"gate/{place}/{i}", gate, dark=False)
-            assert self.last_answers[f"gate/{place}/{i}"].at >= left.entered_at
+            for answer in self._answers(f"gate/{place}/{i}").values():
+                assert answer.at >= left.entered_at
 
-    def _passed(self, check_id: str, bound: Bound, now: datetime, *, dark: bool) -> None:
+    def _answers(self, check_id: str) -> dict[str, Reading]:
+        """The last answers to a check by metric, where it is a scorecard's; else its own by ""."""
+        return {
+            asked.removeprefix(check_id).removeprefix(":"): reading
+            for asked, reading in self.last_answers.items()
+            if asked == check_id or asked.startswith(f"{check_id}:")
+        }
+
+    def _scored(
+        self, rollout: Rollout, check_id: str, bound: Bound, now: datetime, *, dark: bool
+    ) -> None:
+        """A scorecard passed by answers that were all fresh."""
+        answers = self._answers(check_id)
+        if dark and all(answer.answer is not Answer.OK for answer in answers.values()):
+            return
+        card = next(one for one in rollout.spec.scorecards if one.name == bound.scorecard)
+        for answer in answers.values():
+            assert now - answer.at <= timedelta(seconds=stale_after_s(bound))
+        gate = check_id.startswith("gate")
+        assert passes(card, answers, gate=gate), f"{check_id} did not pass: {answers}"
+
+    def _passed(
+        self, rollout: Rollout, check_id: str, bound: Bound, now: datetime, *, dark: bool
+    ) -> None:
+        if bound.scorecard is not None:
+            self._scored(rollout, check_id, bound, now, dark=dark)
+            return
         last = self.last_answers.get(check_id)
         if dark and (last is None or last.answer is not Answer.OK):
             return

@@ -88,6 +88,10 @@ class Setting:
     bad: frozenset[str] = frozenset()
     errors: tuple[tuple[str | None, float], ...] = ()
     """Share of failed requests by revision, where it is neither a usual nor a bad one's."""
+    off: tuple[tuple[str, Span], ...] = ()
+    """When a metric of that name is far too high, of every revision but A."""
+    silent: tuple[tuple[str, Span], ...] = ()
+    """When a metric of that name has no data."""
     never_ready: frozenset[str] = frozenset()
     provider_down: tuple[Span, ...] = ()
     no_data: tuple[Span, ...] = ()

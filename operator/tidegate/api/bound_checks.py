@@ -27,7 +27,7 @@ def bound_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
         if not isinstance(place.value, Bound):
             continue
         yield from _unread_by_a_test(place.path, place.value)
-        yield from _unread_window(place.path, place.value, metrics.get(place.value.metric))
+        yield from _unread_window(place.path, place.value, metrics.get(place.value.metric or ""))
     yield from _too_long_delays(spec)
 
 

@@ -162,13 +162,32 @@ class Compare(ApiModel):
 
 
 class Bound(ApiModel):
-    """What guards and gates share: a metric and the limits it must keep."""
+    """What guards and gates share: a metric and the limits it must keep, or a scorecard."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.min) || has(self.max) || has(self.compare)",
+            cel="has(self.metric) != has(self.scorecard)",
+            message="set exactly one of metric and scorecard",
+            holds=lambda bound: (bound.metric is None) != (bound.scorecard is None),
+        ),
+        Rule(
+            cel="has(self.scorecard) || has(self.min) || has(self.max) || has(self.compare)",
             message="set at least one of min, max and compare",
-            holds=lambda bound: (bound.min, bound.max, bound.compare) != (None, None, None),
+            holds=lambda bound: (
+                bound.scorecard is not None
+                or (bound.min, bound.max, bound.compare) != (None, None, None)
+            ),
+        ),
+        Rule(
+            cel="!has(self.scorecard) || !has(self.min) && !has(self.max) && "
+            "!has(self.compare) && !has(self.minSamples)",
+            message="a scorecard has its own marks: set min, max, compare and minSamples in its "
+            "members",
+            holds=lambda bound: (
+                bound.scorecard is None
+                or (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+            ),
+            field=".scorecard",
         ),
         Rule(
             cel="!has(self.min) || !has(self.max) || self.min <= self.max",
@@ -210,7 +229,10 @@ class Bound(ApiModel):
         ),
     )
 
-    metric: MetricName = Field(description="Name of the metric in spec.metrics.")
+    metric: MetricName | None = Field(None, description="Name of the metric in spec.metrics.")
+    scorecard: MetricName | None = Field(
+        None, description="Name of the scorecard in spec.scorecards, instead of a metric."
+    )
     min: MetricValue | None = Field(None, description="Least good value, in the metric's unit.")
     max: MetricValue | None = Field(None, description="Largest good value, in the metric's unit.")
     interval_s: DurationS = Field(

@@ -21,9 +21,9 @@ def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for place in walk(spec, "spec"):
         if not isinstance(place.value, Bound) or place.value.compare is None:
             continue
-        metric = metrics.get(place.value.metric)
+        metric = metrics.get(place.value.metric or "")
         yield from test_problems(place.path, place.value, metric)
-        if metric is not None and not _tells_revisions_apart(metric):
+        if metric is not None and not tells_revisions_apart(metric):
             yield FieldProblem(
                 f"{place.path}.compare",
                 f"the query of metric {metric.name!r} is the same for both revisions; "
@@ -39,6 +39,7 @@ def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
                 )
 
 
-def _tells_revisions_apart(metric: Metric) -> bool:
+def tells_revisions_apart(metric: Metric) -> bool:
+    """Whether its queries have a place for the revision; a built-in template always has."""
     queries = (metric.query, metric.samples) if metric.query is not None else ()
     return all(_REVISION.search(query) for query in queries if query is not None)

@@ -17,6 +17,7 @@ from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.scalars import DurationS, ObjectName, PercentText
+from tidegate.api.scorecards import CARD_RULES, Scorecard
 from tidegate.api.selector import LabelSelector
 from tidegate.api.traffic import Traffic
 from tidegate.api.wire import as_object, read_strictly
@@ -203,22 +204,26 @@ class RolloutSpec(ApiModel):
         # `validation.problems` says the same with the name that is wrong and those there are.
         Rule(
             cel="!has(self.guards) || self.guards.all(g, "
-            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric))",
+            "!has(g.metric) || has(self.metrics) && "
+            "self.metrics.exists(m, m.name == g.metric))",
             message="every guard must name a metric of spec.metrics",
             field=".guards",
         ),
         Rule(
             cel="!has(self.phases) || self.phases.all(p, !has(p.gates) || p.gates.all(g, "
-            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric)))",
+            "!has(g.metric) || has(self.metrics) && "
+            "self.metrics.exists(m, m.name == g.metric)))",
             message="every gate must name a metric of spec.metrics",
             field=".phases",
         ),
         Rule(
             cel="!has(self.phases) || self.phases.all(p, !has(p.guards) || p.guards.all(g, "
-            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric)))",
+            "!has(g.metric) || has(self.metrics) && "
+            "self.metrics.exists(m, m.name == g.metric)))",
             message="every guard of a phase must name a metric of spec.metrics",
             field=".phases",
         ),
+        *CARD_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
@@ -287,6 +292,12 @@ class RolloutSpec(ApiModel):
         (),
         max_length=limits.MAX_METRICS,
         description="Numbers that guards and gates refer to.",
+        json_schema_extra=keyed_by("name"),
+    )
+    scorecards: tuple[Scorecard, ...] = Field(
+        (),
+        max_length=limits.MAX_SCORECARDS,
+        description="Metrics weighed into scores, that guards and gates refer to.",
         json_schema_extra=keyed_by("name"),
     )
     guards: tuple[Guard, ...] = Field(

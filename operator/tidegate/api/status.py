@@ -175,9 +175,11 @@ class CheckStatus(ApiModel):
         description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1."
     )
     kind: Literal["guard", "gate"] = Field(description="guard or gate.")
-    metric: ShortText = Field(description="Name of the metric.")
+    metric: ShortText = Field(description="Name of the metric, or of the scorecard.")
     verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")
-    value: Measured = Field(None, description="Last measured value, in the metric's unit.")
+    value: Measured = Field(
+        None, description="Last measured value, in the metric's unit, or the score, 0 to 100."
+    )
     bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
     samples: Measured = Field(None, description="Number of samples behind the value.")
     measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
@@ -206,6 +208,9 @@ class CheckStatus(ApiModel):
     blind_since: Timestamp | None = Field(
         None,
         description="Since when a guard with a `blind` of its own cannot be measured, in UTC.",
+    )
+    about: ShortText = Field(
+        "", description="Digest of the scorecard that the score is of; empty for a metric."
     )
 
 

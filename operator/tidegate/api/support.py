@@ -10,6 +10,8 @@ from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.walk import walk
 
+MEMBERS: Final = "spec.scorecards[].members[]"
+
 
 def _is_set(value: object) -> bool:
     return value not in (None, (), {}, "")
@@ -25,12 +27,18 @@ def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
         "to": (_not_stable, "only stable can be compared with yet; others are not built yet"),
         "variant": (_is_set, "variants are not built yet; leave variant out"),
     }
-    places = ("spec.guards[]", "spec.phases[].gates[]", "spec.phases[].guards[]")
+    places = ("spec.guards[]", "spec.phases[].gates[]", "spec.phases[].guards[]", MEMBERS)
     return {f"{place}.compare.{field}": part for place in places for field, part in parts.items()}
 
 
+_NO_TEST: Final = (
+    "a statistical test as part of a score is not built yet; use the increases and decreases, "
+    "or give the test a guard or gate of its own"
+)
+
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
+    f"{MEMBERS}.compare.test": (_is_set, _NO_TEST),
     "spec.phases[].approval": (
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",

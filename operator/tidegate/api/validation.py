@@ -20,6 +20,7 @@ from tidegate.api.constants import (
 from tidegate.api.header_checks import header_problems
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
+from tidegate.api.scorecard_checks import scorecard_problems
 from tidegate.api.selector import LabelRequirement, LabelSelector
 from tidegate.api.walk import walk
 
@@ -37,6 +38,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *header_problems(spec),
         *compare_problems(spec),
         *bound_problems(spec),
+        *scorecard_problems(spec),
     )
 
 
@@ -65,8 +67,8 @@ def _undefined_metrics(spec: RolloutSpec) -> Iterator[FieldProblem]:
     defined = [metric.name for metric in spec.metrics]
     known = f"defined are {', '.join(defined)}" if defined else "spec.metrics is empty"
     for place in walk(spec, "spec"):
-        if isinstance(place.value, Bound) and place.value.metric not in defined:
-            name = place.value.metric
+        name = place.value.metric if isinstance(place.value, Bound) else None
+        if name is not None and name not in defined:
             yield FieldProblem(f"{place.path}.metric", f"no metric is named {name!r}; {known}")
 
 

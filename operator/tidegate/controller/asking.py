@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate.api.checks import Bound, Metric
+from tidegate.api.rollout import RolloutSpec
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.core.testing import tested
@@ -111,6 +112,11 @@ class Asker:
         failed = TrafficReading(self._clock.now(), 0.0, error="the question failed; see the log")
         for asked in batch:
             self._answered(asked, answers.get(asked.key, failed))
+
+
+def asked_of(spec: RolloutSpec) -> tuple[object, ...]:
+    """What check ids point into: an edit of it may give the same id to another question."""
+    return (spec.metrics, spec.scorecards, spec.guards, spec.phases)
 
 
 def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:

@@ -24,7 +24,7 @@ from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
-from tidegate.controller.asking import Asked, Asker, question_of
+from tidegate.controller.asking import Asked, Asker, asked_of, question_of
 from tidegate.controller.memory import Memory
 from tidegate.controller.posting import Poster
 from tidegate.controller.progress import PASS_S_MAX, Progress
@@ -334,8 +334,7 @@ class Loop:
         seen = await self._cluster.observe(rollout)
         unreadable_now = (Problem(reasons.INVALID_SPEC, unread),) if unread else ()
         run = memory.working.run
-        spec = rollout.spec
-        memory.begin(run.number if run else 0, (spec.metrics, spec.guards, spec.phases))
+        memory.begin(run.number if run else 0, asked_of(rollout.spec))
         return replace(
             seen,
             problems=unreadable_now + seen.problems,

@@ -107,20 +107,27 @@ def _checks(scene: Scene) -> tuple[CheckStatus, ...]:
         return scene.status.checks  # the evidence of the last run stays readable
     known = {check.id: check for check in scene.status.checks}
     return tuple(
-        status_of(scene, check, _still_about(scene, check, known.get(check.id)))
+        _about(check, status_of(scene, check, _still_about(scene, check, known.get(check.id))))
         for check in scene.checks()
     )
+
+
+def _about(check: Check, status: CheckStatus) -> CheckStatus:
+    """The status with the digest of the scorecard, if it is of one."""
+    if check.card is None:
+        return status
+    return status.model_copy(update={"about": check.card.about})
 
 
 def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> CheckStatus | None:
     """What was known of a check, unless its question changed or the canary was re-pointed since."""
     if known is None:
         return None
-    asked = (check.bound.metric, bound_text(check.bound))
+    asked = (check.bound.metric, bound_text(check.bound), check.card.about if check.card else "")
     since = scene.measured_since
     counts = max(since or ALWAYS, scene.counts_from(check))
     before = known.measured_at is not None and known.measured_at < counts
-    return None if before or (known.metric, known.bound) != asked else known
+    return None if before or (known.metric, known.bound, known.about) != asked else known
 
 
 def _waiting(scene: Scene) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from tidegate.api.status import Verdict
@@ -52,12 +53,21 @@ def _ask_at(scene: Scene, check: Check) -> datetime:
     readings = scene.observed.readings.get(check.id, ())
     if not readings:
         return scene.now
-    last = readings[-1].at
+    last = max(scene.observed.readings[one][-1].at for one in _answered(scene, check))
     if last > scene.now + timedelta(seconds=STALE_GRACE_S):
         return scene.now  # the clock was set back: what is "known" lies in the future
     regular = last + timedelta(seconds=check.bound.interval_s)
     first_look = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     return regular if last >= first_look else min(regular, first_look)
+
+
+def _answered(scene: Scene, check: Check) -> Iterator[str]:
+    """Of what is asked with it, and itself, the ids that were answered already.
+
+    The newest answer of a scorecard counts for all its parts, so that they stay together.
+    """
+    ids = check.asked_with or (check.id,)
+    return (one for one in ids if scene.observed.readings.get(one))
 
 
 def _sort(ask: Ask, at: datetime, now: datetime, due: list[Ask], times: list[datetime]) -> None:
@@ -95,7 +105,7 @@ def obstacle_to_raise(scene: Scene) -> str:
     """
     for check, guard in () if scene.observing else scene.guards():
         readings = scene.readings(check)
-        answers = scene.observed.readings.get(check.id, ())
+        answers = scene.answers(check)
         if not answers or not fresh(guard, answers[-1].at, scene.now):
             return f"guard {guard.metric} was not read yet"
         verdict = verdict_of(scene, check)

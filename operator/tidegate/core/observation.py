@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tidegate.api.actions import Action
 from tidegate.api.phases import HttpMatch
+from tidegate.api.status import Verdict
 
 
 class Answer(StrEnum):
@@ -28,6 +29,7 @@ class Reading:
     check compares with it; None where it was not asked, or where there is nobody to compare with.
     `early` and `due` are how a scene sees it: taken within the check's delay, or while the revision
     had traffic, so that no value at all says something.
+    `verdict` is set where `value` is the score of a scorecard: what the card says of it.
     """
 
     at: datetime
@@ -38,6 +40,7 @@ class Reading:
     stable: Reading | None = None
     early: bool = False
     due: bool = False
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
     return CheckStatus(
         id=check.id,
         kind=kind,
-        metric=check.bound.metric,
+        metric=check.bound.metric or "",
         verdict=said.verdict,
         value=shown.value,
         bound=bound_text(check.bound),

@@ -20,6 +20,7 @@ from tidegate.core.observation import (
     RoutesView,
     RouteWeight,
 )
+from tidegate.core.scoring import AnyBound, Card, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -47,10 +48,24 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A guard or gate with the id its readings and its status are kept under."""
+    """A guard or gate with the id its readings and its status are kept under.
+
+    With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
+    at the same time, its own among them; empty where it is asked by itself.
+    """
 
     id: str
     bound: Bound
+    card: Card | None = None
+    asked_with: tuple[str, ...] = ()
+
+    @property
+    def probes(self) -> tuple[Check, ...]:
+        """What is really asked: itself, or each part of its scorecard."""
+        if self.card is None:
+            return (self,)
+        ids = tuple(part.id for part in self.card.parts)
+        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,11 +227,8 @@ class Scene:
         on = self.run is not None and self.run.stage is Stage.PHASE
         own = self.guards_of(self.phase) if on and self.phase is not None else ()
         replaced = {guard.metric for _, guard in own}
-        usual = tuple(
-            (Check(f"guard/{i}", guard), guard)
-            for i, guard in enumerate(self.spec.guards)
-            if guard.metric not in replaced
-        )
+        every = (self._check(f"guard/{i}", guard) for i, guard in enumerate(self.spec.guards))
+        usual = tuple((check, guard) for check, guard in every if guard.metric not in replaced)
         return without_comparison(usual + own) if self.alone else usual + own
 
     @property
@@ -235,13 +247,17 @@ class Scene:
         """A phase's own guards with their check ids."""
         place = self.spec.phases.index(phase)
         return tuple(
-            (Check(f"guard/{place}/{i}", guard), guard) for i, guard in enumerate(phase.guards)
+            self._check(f"guard/{place}/{i}", guard) for i, guard in enumerate(phase.guards)
         )
 
     def gates(self, phase: Phase) -> tuple[tuple[Check, Gate], ...]:
         """The gates of a phase with their check ids."""
         place = self.spec.phases.index(phase)
-        return tuple((Check(f"gate/{place}/{i}", gate), gate) for i, gate in enumerate(phase.gates))
+        return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
+
+    def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
+        whole, card = scored(self.spec.scorecards, check_id, bound)
+        return Check(check_id, whole, card), whole
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -257,15 +273,23 @@ class Scene:
 
         So a query that the provider refuses is found before any request is at stake.
         """
+        asked = self.checks()
         if self.run is None or self.undo or self.run.stage is not Stage.PREPARING:
-            return self.checks()
+            return tuple(probe for check in asked for probe in check.probes)
         later = (
             check
             for phase in self.spec.phases
             for checks in (self.guards_of(phase), self.gates(phase))
             for check, _ in checks
         )
-        return self.checks() + tuple(later)
+        return tuple(probe for check in (*asked, *later) for probe in check.probes)
+
+    def answers(self, check: Check) -> tuple[Reading, ...]:
+        """All that a check was answered in this run, whomever it was about."""
+        if check.card is None:
+            return self.observed.readings.get(check.id, ())
+        parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
+        return scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
@@ -273,6 +297,9 @@ class Scene:
         What was measured before its destination selected the revision is about somebody else;
         it only tells that the provider answers.
         """
+        if check.card is not None:
+            parts = [self.readings(probe) for probe in check.probes]
+            return self._timed(check, scores(check.card, parts))
         raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_since
         if raw and since is not None and raw[0].at >= since:
@@ -357,7 +384,10 @@ def without_comparison(
     """What is left of the guards where nobody can be compared with: their min and max."""
     left = []
     for check, guard in guards:
-        if guard.compare is None:
+        if check.card is not None:
+            card = check.card.alone
+            left += [(replace(check, card=card), guard)] if card is not None else []
+        elif guard.compare is None:
             left.append((check, guard))
         elif (guard.min, guard.max) != (None, None):
             plain = guard.model_copy(update={"compare": None})

@@ -33,11 +33,12 @@ READINGS_MAX = 128
 
 
 def bound_text(bound: Bound) -> str:
-    """The bound as people read it, e.g. `<= 0.01`, `0.95 .. 1` or `<= stable + 10 %`."""
+    """The bound as people read it, e.g. `<= 0.01`, `>= 95 of 100` or `<= stable + 10 %`."""
     compared = limits(bound.compare) if bound.compare else ()
     tested = test_text(bound.compare) if bound.compare else ""
     window = f"over {format_duration(bound.window_s)}" if bound.window_s is not None else ""
-    parts = (_numbers_text(bound), *(limit.text for limit in compared), tested, window)
+    numbers = _numbers_text(bound) + (" of 100" if bound.scorecard is not None else "")
+    parts = (numbers, *(limit.text for limit in compared), tested, window)
     return ", ".join(filter(None, parts))
 
 
@@ -60,13 +61,15 @@ def fresh(bound: Bound, measured_at: datetime, now: datetime) -> bool:
 
 
 def judge(bound: Bound, reading: Reading) -> Verdict:
-    """The verdict of one reading by itself."""
+    """The verdict of one reading by itself; a score brings its own."""
     if reading.answer is Answer.REFUSED:
         return Verdict.ERROR  # a spec that is wrong, which never moves traffic
     if reading.answer is Answer.ERROR:
         return _unmeasured(bound, reading, Verdict.ERROR)
     if reading.early:
         return Verdict.UNDECIDED
+    if reading.verdict is not None and reading.answer is Answer.OK:
+        return reading.verdict
     if not _has_value(reading):
         return _unmeasured(bound, reading, Verdict.NODATA)
     assert reading.value is not None, "as was just seen"
@@ -102,6 +105,7 @@ def ignores(bound: Bound, reading: Reading) -> bool:
         return bound.on_error == "ignore"
     return (
         reading.answer is not Answer.REFUSED
+        and reading.verdict is not Verdict.UNDECIDED
         and not _has_value(reading)
         and bound.on_no_data == "ignore"
     )
@@ -177,7 +181,7 @@ def check_status(
     return CheckStatus(
         id=check_id,
         kind=kind,
-        metric=bound.metric,
+        metric=bound.metric or "",
         verdict=verdict,
         value=last.value,
         bound=bound_text(bound),
@@ -212,7 +216,7 @@ def without_readings(
         return CheckStatus(
             id=check_id,
             kind=kind,
-            metric=bound.metric,
+            metric=bound.metric or "",
             verdict=Verdict.NODATA,
             bound=bound_text(bound),
             detail="not measured yet",
