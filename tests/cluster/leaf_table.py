@@ -39,6 +39,8 @@ METRIC = {
     "samples": "vector(1)",
 }
 METRICS: Edit = ("metrics", [METRIC])
+POD_METRICS: Edit = ("metrics", [METRIC | {"template": "kube-crash-loops"}])
+POD_GUARD = {"metric": "errors", "max": 0, "minPods": 2}
 HOOK = {"name": "warm-up", "cronJob": "preload", "when": "before", "timeout": "1m", "retries": 1}
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
@@ -118,6 +120,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     ),
     "spec.guards": (METRICS, ("guards", [GUARD])),
     "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
+    "spec.guards[].minPods": (POD_METRICS, ("guards", [POD_GUARD])),
     "spec.guards[].severity": (METRICS, ("guards", [GUARD | {"severity": "info"}])),
     "spec.phases[].replicas": (("phases.0.replicas", 1),),
     "spec.phases[].deadline": (("phases.0.deadline", "3h"),),
@@ -132,6 +135,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         METRICS,
         ("phases.0.guards", [GUARD | {"compare": COMPARE}]),
     ),
+    "spec.phases[].guards[].minPods": (POD_METRICS, ("phases.0.guards", [POD_GUARD])),
     "spec.phases[].guards[].severity": (
         METRICS,
         ("phases.0.guards", [GUARD | {"severity": "info"}]),

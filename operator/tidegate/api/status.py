@@ -169,6 +169,9 @@ class CheckStatus(ApiModel):
     value: Measured = Field(None, description="Last measured value, in the metric's unit.")
     bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
     samples: Measured = Field(None, description="Number of samples behind the value.")
+    pods: Pods | None = Field(
+        None, description="Number of pods that the value comes from, of a kube- template."
+    )
     measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
     passing_since: Timestamp | None = Field(
         None, description="Since when it has passed without a break, in UTC."

@@ -17,6 +17,7 @@ from tidegate.api.constants import (
     SLOW_TEMPLATES,
 )
 from tidegate.api.header_checks import header_problems
+from tidegate.api.pod_checks import pod_problems
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.selector import LabelRequirement, LabelSelector
@@ -35,6 +36,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *_selector_problems(spec),
         *header_problems(spec),
         *compare_problems(spec),
+        *pod_problems(spec),
     )
 
 

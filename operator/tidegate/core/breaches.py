@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tidegate.api.checks import Guard
 from tidegate.core.comparing import against
+from tidegate.core.concerned import pods_text
 from tidegate.core.observation import Reading
 from tidegate.core.proving import breached, evidence_text
 from tidegate.core.scene import Check, Scene
@@ -31,8 +32,9 @@ def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> s
     """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
         return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+    pods = pods_text(guard, reading)
     value = "not measured" if reading.value is None else f"{reading.value:.4g}"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {guard.breaches} of {guard.of})"
+        f"(failed {guard.breaches} of {guard.of})" + (f": {pods}" if pods else "")
     )

@@ -16,6 +16,7 @@ from typing import Literal
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.comparing import judge_against, limits, sentence, test_text
+from tidegate.core.concerned import least_text, pods_text, spared
 from tidegate.core.observation import Answer, Reading
 
 STALE_INTERVALS = 3
@@ -30,7 +31,8 @@ def bound_text(bound: Bound) -> str:
     """The bound as people read it, e.g. `<= 0.01`, `0.95 .. 1` or `<= stable + 10 %`."""
     compared = limits(bound.compare) if bound.compare else ()
     tested = test_text(bound.compare) if bound.compare else ""
-    parts = (_numbers_text(bound), *(limit.text for limit in compared), tested)
+    least = least_text(bound)
+    parts = (_numbers_text(bound), *(limit.text for limit in compared), tested, least)
     return ", ".join(filter(None, parts))
 
 
@@ -53,7 +55,12 @@ def fresh(bound: Bound, measured_at: datetime, now: datetime) -> bool:
 
 
 def judge(bound: Bound, reading: Reading) -> Verdict:
-    """The verdict of one reading by itself."""
+    """The verdict of one reading by itself; a failure of too few pods is none."""
+    verdict = _judged(bound, reading)
+    return Verdict.PASS if verdict is Verdict.FAIL and spared(bound, reading) else verdict
+
+
+def _judged(bound: Bound, reading: Reading) -> Verdict:
     if reading.answer in (Answer.ERROR, Answer.REFUSED):
         return Verdict.ERROR
     if reading.answer is Answer.NODATA or reading.value is None or not isfinite(reading.value):
@@ -131,9 +138,12 @@ def check_status(
         value=last.value,
         bound=bound_text(bound),
         samples=last.samples,
+        pods=last.concerned.pods if last.concerned is not None else None,
         measured_at=last.at,
         passing_since=_passing_since(bound, readings, previous),
-        detail="; ".join(filter(None, (sentence(bound, last), last.detail))),
+        detail="; ".join(
+            filter(None, (sentence(bound, last), pods_text(bound, last), last.detail))
+        ),
     )
 
 
