@@ -1,10 +1,13 @@
-"""Seeded bugs in the signals of pods: trouble that is not seen, or seen in the wrong revision."""
+"""Seeded bugs in the signals of pods and in the counted shares: trouble that is not seen."""
 
 from tests.mutants.mutant import Mutant
 
 LEDGER = "tests/adapters/pods/test_ledger.py::"
 PROVIDER = "tests/adapters/pods/test_provider.py::"
 CONCERNED = "tests/core/test_concerned.py::"
+CONVERGENCE = "tests/core/test_convergence.py::"
+MISMATCH = "tests/core/test_mismatch.py::"
+RATIO = "docs/reference/comparison.md"
 PAGE = "docs/reference/kubernetes-signals.md"
 
 MUTANTS = (
@@ -47,5 +50,21 @@ MUTANTS = (
         "reading.concerned.pods < least",
         "reading.concerned.pods <= least",
         (CONCERNED + "test_a_failure_of_fewer_pods_than_asked_for_is_none",),
+    ),
+    Mutant(
+        "a gate concludes something of shares that are not as asked",
+        RATIO,
+        "core/proving.py",
+        "    if trial.gate and mismatched(scene):\n",
+        "    if not trial.gate and mismatched(scene):\n",
+        (MISMATCH + "test_a_gate_with_a_test_waits_while_the_shares_are_not_as_asked",),
+    ),
+    Mutant(
+        "no request of a hundred is taken for a tenth",
+        RATIO,
+        "core/convergence.py",
+        "_too_many(total - seen, total, 1 - low / 100) or ",
+        "",
+        (CONVERGENCE + "test_a_share_is_realised_within_what_the_count_can_tell",),
     ),
 )

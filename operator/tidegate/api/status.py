@@ -207,6 +207,11 @@ class TrafficStatus(ApiModel):
         default=False,
         description="Whether the share seen in telemetry is the share that was asked for.",
     )
+    mismatch_since: Timestamp | None = Field(
+        None,
+        description="Since when requests are shared out otherwise than asked, beyond chance, in "
+        "UTC; none while they are not.",
+    )
     missing: bool = Field(
         default=False,
         description="Whether a route that Tidegate made is not there; all times count anew then.",

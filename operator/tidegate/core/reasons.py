@@ -100,3 +100,6 @@ ACTION_REFUSED = "ActionRefused"
 
 # Drift
 TRAFFIC_DRIFT = "TrafficDrift"
+
+# Shares that are not as asked
+SAMPLE_RATIO_MISMATCH = "SampleRatioMismatch"
