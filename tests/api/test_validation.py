@@ -94,6 +94,31 @@ WRONG = [
         "spec.metrics[0].threshold",
         "must be 1ms to 10m",
     ),
+    (
+        ("metrics.0", {"name": "error-rate", "query": "up", "provider": "kubernetes"}),
+        "spec.metrics[0].provider",
+        "kubernetes is the API server, which answers kube-crash-loops, ",
+    ),
+    (
+        ("metrics.0", {"name": "error-rate", "template": "kube-restarts", "provider": "far"}),
+        "spec.metrics[0].provider",
+        "kube-restarts is answered by the API server; leave provider out",
+    ),
+    (
+        ("metrics.0", {"name": "error-rate", "template": "kube-restarts", "window": "2h"}),
+        "spec.metrics[0].window",
+        "at most 1h for kube-restarts",
+    ),
+    (
+        ("guards.0.minPods", 2),
+        "spec.guards[0].minPods",
+        "only for templates that see single pods, and metric 'error-rate' has none of kube-crash",
+    ),
+    (
+        ("phases.0.guards", [{"metric": "latency", "max": 1, "minPods": 2}]),
+        "spec.phases[0].guards[0].minPods",
+        "only for templates that see single pods",
+    ),
     (("metrics.0.query", "up"), "spec.metrics[0]", "set exactly one of template"),
     (("metrics.0.template", None), "spec.metrics[0]", "set exactly one of template"),
     (("metrics.0.window", "500ms"), "spec.metrics[0].window", "at least 1s"),

@@ -17,6 +17,7 @@ GRANTED = {
     ("networking.istio.io", "destinationrules"): "get list watch create patch",
     ("gateway.networking.k8s.io", "httproutes"): "get list watch create patch",
     ("", "configmaps"): "get list watch",
+    ("", "pods"): "list",
     ("events.k8s.io", "events"): "create",
 }
 LEASE = {("coordination.k8s.io", "leases"): "get update create"}
@@ -29,8 +30,14 @@ def test_the_operator_has_these_rights_and_no_other():
 
 
 def test_the_operator_sees_no_secret_and_starts_no_pod_by_itself():
-    resources = {resource for _, resource, _ in rights(pick(render(), "ClusterRole"))}
-    assert not {"secrets", "pods", "pods/exec", "*"} & resources
+    granted = set(rights(pick(render(), "ClusterRole")))
+    assert not {"secrets", "pods/exec", "pods/log", "*"} & {resource for _, resource, _ in granted}
+    assert {verb for _, resource, verb in granted if resource == "pods"} == {"list"}
+
+
+def test_a_cluster_whose_releases_ask_nothing_of_pods_may_keep_them_closed():
+    role = pick(render({"rbac": {"pods": False}}), "ClusterRole")
+    assert EXPECTED - set(rights(role)) == {("", "pods", "list")}
 
 
 def test_secrets_are_read_only_where_the_administrator_says_so_and_never_written():

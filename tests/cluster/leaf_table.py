@@ -61,6 +61,8 @@ MEMBER = {k: v for k, v in BOUND.items() if k != "interval"} | {"weight": 1, "cr
 CARD = {"name": "health", "pass": 95, "marginal": 75, "coverage": 80, "members": [MEMBER]}
 CARDS: Edit = ("scorecards", [CARD])
 SCORED = {"scorecard": "health", "interval": "1s"}
+POD_METRICS: Edit = ("metrics", [METRIC | {"template": "kube-crash-loops"}])
+POD_GUARD = {"metric": "errors", "max": 0, "minPods": 2}
 HOOK = {"name": "warm-up", "cronJob": "preload", "when": "before", "timeout": "1m", "retries": 1}
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
@@ -149,6 +151,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.guards": (METRICS, ("guards", [GUARD])),
     "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
     "spec.guards[].failures": (METRICS, ("guards", [ROW_GUARD])),
+    "spec.guards[].minPods": (POD_METRICS, ("guards", [POD_GUARD])),
     "spec.phases[].replicas": (("phases.0.replicas", 1),),
     "spec.phases[].deadline": (("phases.0.deadline", "3h"),),
     "spec.phases[].onTimeout": (("phases.0.deadline", "3h"), ("phases.0.onTimeout", "hold")),
@@ -163,6 +166,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         METRICS,
         ("phases.0.guards", [GUARD | {"compare": COMPARE}]),
     ),
+    "spec.phases[].guards[].minPods": (POD_METRICS, ("phases.0.guards", [POD_GUARD])),
     **{
         f"spec.phases[].match[].headers.*.{way}": (
             ("phases.0.match", [{"headers": {"x-group": {way: "beta"}}}]),

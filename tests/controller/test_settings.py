@@ -42,6 +42,10 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
     [
         ([1], "the configuration must be an object"),
         ({"provider": {}}, "has no field 'provider' (has: providers, telemetry, namespaces)"),
+        (
+            {"providers": {"kubernetes": {"url": "http://x"}}},
+            "providers.kubernetes: that name is the API server's own; choose another",
+        ),
         ({"providers": [1]}, "providers must be an object"),
         ({"providers": {"a": "http://x"}}, "providers.a must be an object"),
         ({"providers": {"a": {"URL": "x"}}}, "providers.a has no field 'URL'"),

@@ -53,6 +53,11 @@ def test_a_revision_that_no_destination_selects_is_seen_by_revision_only():
         (10, 100, 10, "yes"),
         (0, 1000, 10, "no"),
         (0, 20, 10, "yes"),  # so few requests cannot tell
+        (0, 100, 10, "no"),
+        (0, 300, 1, "yes"),
+        (0, 1000, 1, "no"),
+        (1000, 1000, 99, "no"),
+        (1_310_000, 10_000_000, 10, "no"),
         (30, 100, 10, "no"),
         (1000, 10_000, 10, "yes"),
         (1500, 10_000, 10, "no"),

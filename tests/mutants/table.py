@@ -13,6 +13,7 @@ from tests.mutants import (
     header_routes,
     leadership,
     made_routes,
+    pod_signals,
     scorecards,
     stale_views,
     takeovers,
@@ -32,6 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *comparisons.MUTANTS,
     *bounds.MUTANTS,
     *scorecards.MUTANTS,
+    *pod_signals.MUTANTS,
 )
 
 SLICE = 4

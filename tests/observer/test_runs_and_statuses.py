@@ -139,6 +139,20 @@ def test_what_was_not_measured_is_no_pass(odd: Object):
 
 
 @pytest.mark.parametrize(
+    ("bound", "pods", "fine"),
+    [
+        ("<= 0, minPods 2", 1, True),
+        ("<= 0, minPods 2", 2, False),
+        ("<= 0, minPods 2", None, False),
+        ("<= 0", 0, False),
+    ],
+)
+def test_a_value_of_fewer_pods_than_asked_for_may_pass(bound: str, pods: int | None, fine: bool):
+    check = {**PASSED, "value": 3, "bound": bound, "pods": pods}
+    assert fine == ("I9" not in _begun().operator(_in(TEN, *BEGUN, checks=[check])).names())
+
+
+@pytest.mark.parametrize(
     ("value", "bound", "fine"),
     [
         (0.01, "<= 0.01", True),

@@ -227,6 +227,15 @@ def test_a_spec_that_cannot_be_parsed_is_stalled():
     assert flux({one.type: one for one in made}) == "Failed"
 
 
+def test_shares_that_are_not_as_asked_are_a_condition_while_a_run_is_on():
+    traffic = IN_PHASE["traffic"] | {"mismatchSince": ago(5)}
+    made = found(IN_PHASE | {"traffic": traffic})["SampleRatioMismatch"]
+    assert made.status == "True"
+    assert f"the {traffic['weight']} % of the requests" in made.message
+    assert "SampleRatioMismatch" not in found(IN_PHASE)
+    assert "SampleRatioMismatch" not in found(AT_REST | {"traffic": traffic})
+
+
 @pytest.mark.parametrize(
     ("drift", "words"),
     [("PuttingBack", "put back to 0 once"), ("PutBack", None), ("LeftAlone", "is left alone")],

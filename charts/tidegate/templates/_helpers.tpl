@@ -45,7 +45,7 @@ namespaces: {{ toJson .Values.watchNamespaces }}
 {{- end }}
 
 {{- /*
-Every right the operator uses, and no other. No Secrets, no ConfigMaps, no pods, no CRDs: the API
+Every right the operator uses, and no other. No Secrets, no pods but to list them, no CRDs: the API
 server's discovery is open to every service account.
 */ -}}
 {{- define "tidegate.rules" -}}
@@ -92,6 +92,11 @@ server's discovery is open to every service account.
 - apiGroups: [""]
   resources: [configmaps]
   verbs: [get, list, watch]
+{{- end }}
+{{- if .Values.rbac.pods }}
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
 {{- end }}
 {{- if .Values.rbac.secrets }}
 - apiGroups: [""]

@@ -63,7 +63,8 @@ class Metric(ApiModel):
     )
     provider: MetricName = Field(
         "default",
-        description="Metrics provider, by its name in the operator's settings (default default).",
+        description="Metrics provider, by its name in the operator's settings (default default); "
+        "a kube- template asks the API server instead.",
     )
     quantile: float | None = Field(
         None,
@@ -285,6 +286,18 @@ class Guard(Bound):
             holds=lambda guard: guard.failures is None or (guard.breaches, guard.of) == (1, 1),
             field=".failures",
         ),
+        Rule(
+            cel=(
+                "!has(self.minPods) || (!has(self.min) && "
+                "(!has(self.compare) || !has(self.compare.test)))"
+            ),
+            message="minPods goes with max, or compare without a test",
+            holds=lambda guard: (
+                guard.min_pods is None
+                or (guard.min is None and (guard.compare is None or guard.compare.test is None))
+            ),
+            field=".minPods",
+        ),
     )
 
     breaches: int = Field(
@@ -305,6 +318,13 @@ class Guard(Bound):
         le=limits.MAX_BREACHES,
         description="Number of failed measurements in a row that trip it, in place of breaches and "
         "of; a restart of the operator counts on (left out, breaches and of decide).",
+    )
+    min_pods: int | None = Field(
+        None,
+        ge=1,
+        le=limits.MAX_MIN_PODS,
+        description="Number of pods from which a failure must come to count, of a kube- template; "
+        "left out, one is enough.",
     )
     then: Literal["revert", "pause", "hold"] = Field(
         "revert", description="What happens when it trips: revert, pause or hold (default revert)."

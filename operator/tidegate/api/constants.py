@@ -42,6 +42,12 @@ METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "istio-request-rate": "requests per second, from istio_requests_total",
         "istio-slow-share": "share (0 to 1) of requests slower than threshold, from "
         "istio_request_duration_milliseconds",
+        "kube-crash-loops": "pods that wait in CrashLoopBackOff now, from the API server",
+        "kube-evictions": "pods that were evicted in the window, from the API server",
+        "kube-oom-kills": "containers killed for want of memory in the window, from the API server",
+        "kube-restarts": "restarts of containers in the window, from the API server",
+        "kube-unready-share": "share (0 to 1) of pods that were not ready for the whole window, "
+        "from the API server",
         "pod-restarts": "restarts of containers, from kube-state-metrics",
     }
 )
@@ -51,6 +57,15 @@ DESTINATION_TEMPLATES: Final = frozenset(
     name for name in METRIC_TEMPLATES if name.startswith("envoy-")
 )
 """The templates that tell destinations apart, not revisions."""
+
+KUBERNETES_TEMPLATES: Final = frozenset(
+    name for name in METRIC_TEMPLATES if name.startswith("kube-")
+)
+"""The templates over pods as the API server has them; they need no metrics server."""
+
+PROVIDER_DEFAULT: Final = "default"
+PROVIDER_KUBERNETES: Final = "kubernetes"
+"""Always there, and the name of no other provider."""
 
 LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
 """The templates that read `quantile`."""

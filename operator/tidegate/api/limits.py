@@ -15,6 +15,8 @@ MAX_REVISION_HISTORY: Final = 100
 MAX_DURATION_S: Final = 90 * 24 * 3600.0
 MIN_INTERVAL_S: Final = 1.0
 MIN_WINDOW_S: Final = 1.0
+MAX_POD_WINDOW_S: Final = 3600.0
+"""What befell pods is remembered for so long."""
 MIN_THRESHOLD_S: Final = 0.001
 MAX_THRESHOLD_S: Final = 600.0
 
@@ -33,6 +35,7 @@ MAX_APPROVERS: Final = 16
 MAX_GROUPS: Final = 16
 MAX_BREACHES: Final = 100
 MAX_RETRIES: Final = 10
+MAX_MIN_PODS: Final = 1000
 MAX_VIRTUAL_SERVICES: Final = 16
 MAX_ROUTES: Final = 32
 MAX_SNI_HOSTS: Final = 16

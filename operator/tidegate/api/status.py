@@ -182,6 +182,9 @@ class CheckStatus(ApiModel):
     )
     bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
     samples: Measured = Field(None, description="Number of samples behind the value.")
+    pods: Pods | None = Field(
+        None, description="Number of pods that the value comes from, of a kube- template."
+    )
     measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
     passing_since: Timestamp | None = Field(
         None, description="Since when it has passed without a break, in UTC."
@@ -241,6 +244,11 @@ class TrafficStatus(ApiModel):
     converged: bool = Field(
         default=False,
         description="Whether the share seen in telemetry is the share that was asked for.",
+    )
+    mismatch_since: Timestamp | None = Field(
+        None,
+        description="Since when requests are shared out otherwise than asked, beyond chance, in "
+        "UTC; none while they are not.",
     )
     missing: bool = Field(
         default=False,

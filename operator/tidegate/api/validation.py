@@ -18,6 +18,7 @@ from tidegate.api.constants import (
     SLOW_TEMPLATES,
 )
 from tidegate.api.header_checks import header_problems
+from tidegate.api.pod_checks import pod_problems
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecard_checks import scorecard_problems
@@ -39,6 +40,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *compare_problems(spec),
         *bound_problems(spec),
         *scorecard_problems(spec),
+        *pod_problems(spec),
     )
 
 

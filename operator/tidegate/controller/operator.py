@@ -26,7 +26,9 @@ from tidegate.adapters.kubernetes.resources import (
     uid_of,
 )
 from tidegate.adapters.kubernetes.runs import RunJournal
+from tidegate.adapters.pods.provider import PodMetrics
 from tidegate.adapters.prometheus.provider import PrometheusMetrics
+from tidegate.adapters.sources import Sources
 from tidegate.controller.clock import SKEW_S_MAX, SteadyClock
 from tidegate.controller.health import Health, serve
 from tidegate.controller.leading import Election, Elector
@@ -68,7 +70,7 @@ class Operator:
         self._tasks: list[asyncio.Task[None]] = []
         self._api: Api | None = None
         self._cluster: KubernetesCluster | None = None
-        self._metrics: PrometheusMetrics | None = None
+        self._metrics: Sources | None = None
         self._loop: Loop | None = None
         self._elector: Elector | None = None
         self._health: AppRunner | None = None
@@ -87,9 +89,8 @@ class Operator:
             )
             self._elector = Elector(lock, self._fence, self._clock, self._highest_epoch)
         self._cluster = cluster = KubernetesCluster(api, settings.namespaces, self._touched)
-        self._metrics = metrics = PrometheusMetrics(
-            settings.providers, settings.telemetry, self._clock
-        )
+        prometheus = PrometheusMetrics(settings.providers, settings.telemetry, self._clock)
+        self._metrics = metrics = Sources(prometheus, PodMetrics(api, self._clock))
         poster = Poster(api, self._clock, socket.gethostname())
         recorder = Recorder(RunJournal(api))
         interval_s = settings.telemetry.interval_s

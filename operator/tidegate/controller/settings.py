@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
+from tidegate.api.constants import PROVIDER_KUBERNETES
 from tidegate.api.scalars import parse_duration
 
 CONFIG_BYTES_MAX = 1_000_000
@@ -55,6 +56,10 @@ def parse(found: Any) -> Settings:
         str(name): _provider(f"providers.{name}", value)
         for name, value in _object(top.get("providers") or {}, "providers").items()
     }
+    if PROVIDER_KUBERNETES in providers:
+        raise SettingsError(
+            f"providers.{PROVIDER_KUBERNETES}: that name is the API server's own; choose another"
+        )
     namespaces = top.get("namespaces") or []
     if not isinstance(namespaces, list) or not all(isinstance(n, str) for n in namespaces):
         raise SettingsError("namespaces must be a list of names")

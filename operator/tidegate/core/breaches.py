@@ -7,6 +7,7 @@ from datetime import datetime
 
 from tidegate.api.checks import Guard
 from tidegate.core.comparing import against, levels
+from tidegate.core.concerned import pods_text
 from tidegate.core.numbers import beside
 from tidegate.core.observation import Reading
 from tidegate.core.proving import breached, evidence_text
@@ -38,12 +39,12 @@ def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> s
     if tested(guard):
         shown = evidence_text(scene, check)
         return f"guard {guard.metric} must be {bound_text(guard)}: {shown} ({guard.loudness})"
-    told = f": {reading.detail}" if check.card is not None else ""
+    told = reading.detail if check.card is not None else pods_text(guard, reading)
     value = "not measured"
     if reading.value is not None:
         value = beside(reading.value, levels(guard, reading))
     row = f"{guard.breaches} of {guard.of}" if not guard.failures else f"{guard.failures} in a row"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {row}; {guard.loudness}){told}"
+        f"(failed {row}; {guard.loudness})" + (f": {told}" if told else "")
     )

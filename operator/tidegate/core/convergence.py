@@ -11,18 +11,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import sqrt
 
 from tidegate.core.observation import TrafficReading
+from tidegate.core.statistics.binomial import at_least as tail_at_least
 
 PROOF_REQUESTS = 20.0
 """Requests in the window below which a count proves nothing about who takes them."""
 SILENT_DRAIN_S = 30.0
 """Seconds that stand in for a proof of idleness when nothing, or too little, is counted."""
-SHARE_SIGMAS = 4.0
-"""Width of the band around the asked share, in standard deviations of a binomial count."""
+SHARE_ALPHA = 0.001
+"""Chance at which a count on either side of the asked share is no longer taken for chance."""
 SHARE_SLACK = 0.03
-"""Share added to the band for retries in the proxies' own rounding and scrape offsets."""
+"""Share by which the asked one may be missed, for retries in the proxies' own rounding and scrape
+offsets."""
+SLACK_PART = 0.3
+"""Part of the asked share (of what is left of 1 above one half) that the slack is at most."""
 
 
 class Seen(StrEnum):
@@ -80,9 +83,10 @@ def share(
 ) -> Seen:
     """Whether the canary's share of the counted requests is `weight` percent, or `at_least` that.
 
-    The band is four standard deviations of a binomial count plus a little slack, so that what is
-    called converged is so within what the number of requests can tell. `written` is the lowest and
-    the highest share (percent) that the routes' whole numbers come to, where it is not `weight`.
+    It is not if so few, or so many, would be a surprise by chance alone: an exact binomial tail
+    below SHARE_ALPHA, of a share that misses the asked one by a little slack. `written` is the
+    lowest and the highest share (percent) that the routes' whole numbers come to, where it is not
+    `weight`.
     """
     if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
@@ -122,14 +126,17 @@ def _in_band(counts: Mapping[str, float], key: str, low: float, high: float) -> 
     total = sum(counts.values())
     if total < PROOF_REQUESTS:
         return Seen.SILENT
-    seen = counts.get(key, 0.0) / total
-    within = low / 100 - _width(low, total) <= seen <= high / 100 + _width(high, total)
-    return Seen.YES if within else Seen.NO
+    seen = counts.get(key, 0.0)
+    missed = _too_many(total - seen, total, 1 - low / 100) or _too_many(seen, total, high / 100)
+    return Seen.NO if missed else Seen.YES
 
 
-def _width(percent: float, total: float) -> float:
-    asked = percent / 100
-    return SHARE_SIGMAS * sqrt(asked * (1 - asked) / total) + SHARE_SLACK
+def _too_many(count: float, total: float, asked: float) -> bool:
+    """Whether that is more than chance and slack explain; where none is asked for, slack alone."""
+    if asked <= 0.0:
+        return count > SHARE_SLACK * total
+    slack = min(SHARE_SLACK, SLACK_PART * min(asked, 1.0 - asked))
+    return tail_at_least(count, total, min(1.0, asked + slack)) < SHARE_ALPHA
 
 
 def realised_at(traffic: TrafficReading, weight_since: datetime) -> datetime:

@@ -25,6 +25,7 @@ from tidegate.core import (
     lost,
     making,
     measuring,
+    mismatch,
     observing,
     promotion,
     reasons,
@@ -72,7 +73,10 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     return Decision(
         status=summarised(scene, step, problems),
         effect=step.effect,
-        notes=step.notes + drift.note(scene, status) + lost.note(scene),
+        notes=step.notes
+        + drift.note(scene, status)
+        + mismatch.note(scene, status)
+        + lost.note(scene),
         asks=asks,
         wake_at=min(times, default=None),
         reason=problems[0].reason if problems else step.reason,

@@ -15,6 +15,7 @@ from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
+from tidegate.core.mismatch import dated
 from tidegate.core.observation import RevisionView, RoutesView
 from tidegate.core.proving import gathered, status_of
 from tidegate.core.scene import ALWAYS, Check, Scene, changed
@@ -41,7 +42,7 @@ def record(scene: Scene) -> Scene:
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
         scene.status,
-        traffic=counted(scene, _traffic(_known(scene), scene.routes, scene.now)),
+        traffic=dated(scene, counted(scene, _traffic(_known(scene), scene.routes, scene.now))),
         checks=_checks(scene),
         draining=_still_unused(scene),
     )

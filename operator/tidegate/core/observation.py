@@ -22,8 +22,23 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Concerned:
+    """From how many pods a value comes, and the names of the worst few of them.
+
+    `early` says that the value tells of the revision before its first request, too: it was read
+    from the revision's own pods, not from what a destination served.
+    """
+
+    pods: int
+    names: tuple[str, ...] = ()
+    early: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """One answer to one check of one revision; `value` is set only when `answer` is OK.
+
+    `concerned` is known where pods were measured one by one.
 
     `stable` is the answer about the stable arm at the same time and for the same window, where the
     check compares with it; None where it was not asked, or where there is nobody to compare with.
@@ -41,6 +56,7 @@ class Reading:
     early: bool = False
     due: bool = False
     verdict: Verdict | None = None
+    concerned: Concerned | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from tidegate.api.rollout import RolloutSpec
 from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core import failing, looking, weighing
 from tidegate.core.comparing import stable_failed
+from tidegate.core.mismatch import SUSPECT, mismatched
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Check, Scene
 from tidegate.core.testing import Judged, Trial, tested
@@ -168,6 +169,8 @@ def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
         return Judged(waits, judged.text)
     if judged.verdict is Verdict.PASS and known.look is None and not _seen_so(scene, trial, known):
         return Judged(Verdict.UNDECIDED, judged.text)
+    if trial.gate and mismatched(scene):
+        return Judged(Verdict.UNDECIDED, f"{judged.text}; {SUSPECT}")
     return judged
 
 

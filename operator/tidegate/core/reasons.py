@@ -101,3 +101,6 @@ ACTION_REFUSED = "ActionRefused"
 
 # Drift
 TRAFFIC_DRIFT = "TrafficDrift"
+
+# Shares that are not as asked
+SAMPLE_RATIO_MISMATCH = "SampleRatioMismatch"

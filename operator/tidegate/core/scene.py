@@ -295,7 +295,7 @@ class Scene:
         """The readings of a check that are about this revision.
 
         What was measured before its destination selected the revision is about somebody else;
-        it only tells that the provider answers.
+        it only tells that the provider answers. What pods themselves tell holds from the first.
         """
         if check.card is not None:
             parts = [self.readings(probe) for probe in check.probes]
@@ -375,6 +375,8 @@ def _least(route: RouteWeight) -> int:
 def _of_revision(reading: Reading, since: datetime | None) -> Reading:
     if reading.answer is not Answer.OK or (since is not None and reading.at >= since):
         return reading
+    if reading.concerned is not None and reading.concerned.early:
+        return reading  # pods carry their revision: no destination has to
     return replace(reading, answer=Answer.NODATA, value=None, detail="measured before traffic")
 
 

@@ -81,5 +81,5 @@ def _without_numbers(status: RolloutStatus) -> RolloutStatus:
 
 
 def _without_value(check: CheckStatus) -> CheckStatus:
-    wandering = {"value": None, "samples": None, "measured_at": None, "detail": ""}
-    return check.model_copy(update=wandering)
+    wandering = dict.fromkeys(("value", "samples", "pods", "measured_at"))
+    return check.model_copy(update=wandering | {"detail": ""})

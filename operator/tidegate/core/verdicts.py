@@ -18,6 +18,7 @@ from tidegate.api.checks import Bound, Gate, Guard, Severity
 from tidegate.api.scalars import format_duration
 from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.comparing import judge_against, limits, sentence, test_text
+from tidegate.core.concerned import least_text, pods_text, spared
 from tidegate.core.numbers import exact
 from tidegate.core.observation import Answer, Reading
 
@@ -38,7 +39,8 @@ def bound_text(bound: Bound) -> str:
     tested = test_text(bound.compare) if bound.compare else ""
     window = f"over {format_duration(bound.window_s)}" if bound.window_s is not None else ""
     numbers = _numbers_text(bound) + (" of 100" if bound.scorecard is not None else "")
-    parts = (numbers, *(limit.text for limit in compared), tested, window)
+    compared_texts = (limit.text for limit in compared)
+    parts = (numbers, *compared_texts, tested, window, least_text(bound))
     return ", ".join(filter(None, parts))
 
 
@@ -61,7 +63,15 @@ def fresh(bound: Bound, measured_at: datetime, now: datetime) -> bool:
 
 
 def judge(bound: Bound, reading: Reading) -> Verdict:
-    """The verdict of one reading by itself; a score brings its own."""
+    """The verdict of one reading by itself; a score brings its own.
+
+    A failure of too few pods is none.
+    """
+    verdict = _judged(bound, reading)
+    return Verdict.PASS if verdict is Verdict.FAIL and spared(bound, reading) else verdict
+
+
+def _judged(bound: Bound, reading: Reading) -> Verdict:
     if reading.answer is Answer.REFUSED:
         return Verdict.ERROR  # a spec that is wrong, which never moves traffic
     if reading.answer is Answer.ERROR:
@@ -177,7 +187,8 @@ def check_status(
         return without_readings(check_id, kind, bound, previous, now)
     last, verdict = readings[-1], latest_verdict(bound, readings, now)
     warning = warning_text(bound, last.value or 0.0) if verdict is Verdict.PASS else ""
-    said = (warning, sentence(bound, last), _early(bound, last), last.detail)
+    pods = pods_text(bound, last)
+    said = (warning, sentence(bound, last), pods, _early(bound, last), last.detail)
     return CheckStatus(
         id=check_id,
         kind=kind,
@@ -186,6 +197,7 @@ def check_status(
         value=last.value,
         bound=bound_text(bound),
         samples=last.samples,
+        pods=last.concerned.pods if last.concerned is not None else None,
         measured_at=last.at,
         passing_since=_passing_since(bound, readings, previous),
         detail="; ".join(filter(None, said)),

@@ -18,7 +18,8 @@ class Subject:
     `cluster_host` is the fully qualified Service host that the mesh routes to and `subset` the
     DestinationRule subset in it ("" at host level): together they name Envoy's upstream cluster
     `outbound|PORT|SUBSET|HOST`. `since` is when the destination began to select this revision;
-    no built-in template may count requests that the destination served before.
+    no built-in template may count requests that the destination served before. `began` is when
+    the run began: what befell pods before is no part of it.
     """
 
     namespace: str
@@ -27,6 +28,7 @@ class Subject:
     cluster_host: str
     subset: str
     since: datetime | None = None
+    began: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
 PAUSED: Final = "Paused"
 TRAFFIC_DRIFT: Final = "TrafficDrift"
+SAMPLE_RATIO_MISMATCH: Final = "SampleRatioMismatch"
 WORKLOAD_DRIFT: Final = "WorkloadDrift"
 
 NO_NEWS: Final = frozenset({"", reasons.ACTION_REFUSED, reasons.ACTION_DONE})
@@ -62,6 +63,7 @@ def conditions(
         *_metrics_available(status),
         *_paused(rollout, status),
         *_drifting(status, now),
+        *_mismatch(status),
         *_workload_drift(status),
     )
     return _dated(findings, status.conditions, rollout.generation, now)
@@ -224,6 +226,20 @@ def _drifting(status: RolloutStatus, now: datetime) -> tuple[Finding, ...]:
         "does not ignore them."
     )
     return (Finding(TRAFFIC_DRIFT, "True", reasons.TRAFFIC_DRIFT, message),)
+
+
+def _mismatch(status: RolloutStatus) -> tuple[Finding, ...]:
+    """Whether requests are shared out otherwise than asked; there only while they are."""
+    traffic = status.traffic
+    if status.run is None or traffic is None or traffic.mismatch_since is None:
+        return ()
+    message = (
+        f"The canary does not get the {traffic.weight} % of the requests that the routes ask for; "
+        "gates with a test wait. Look for sessions that stick to a pod, or clients that go round "
+        "the mesh."
+    )
+    reason = reasons.SAMPLE_RATIO_MISMATCH
+    return (Finding(SAMPLE_RATIO_MISMATCH, "True", reason, message),)
 
 
 def _workload_drift(status: RolloutStatus) -> tuple[Finding, ...]:

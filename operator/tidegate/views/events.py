@@ -19,6 +19,7 @@ _ACTIONS: Final = {
     reasons.ACTION_REFUSED: "AnswerAction",
     reasons.TRAFFIC_SHIFTED: "ShiftTraffic",
     reasons.TRAFFIC_DRIFT: "ShiftTraffic",
+    reasons.SAMPLE_RATIO_MISMATCH: "CountTraffic",
     reasons.REVERTED: "SendBack",
     reasons.SUPERSEDED: "SendBack",
     reasons.UNDONE: "SendBack",

@@ -23,6 +23,7 @@ PLURALS = {
     "destinationrules",
     "httproutes",
     "leases",
+    "pods",
     "replicasets",
     "rollouts",
     "secrets",

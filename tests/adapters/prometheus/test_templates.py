@@ -9,7 +9,7 @@ import pytest
 
 from tests.adapters.prometheus.asking import HOST, ask_one, metric, subject
 from tidegate.adapters.prometheus.catalogue import TEMPLATES
-from tidegate.api.constants import METRIC_TEMPLATES, SLOW_TEMPLATES
+from tidegate.api.constants import KUBERNETES_TEMPLATES, METRIC_TEMPLATES, SLOW_TEMPLATES
 from tidegate.core.observation import Answer
 
 
@@ -27,7 +27,7 @@ def istio(code: str, revision: str = "abc", reporter: str = "source", namespace:
 
 
 def test_every_template_that_users_may_name_is_built_in():
-    assert set(TEMPLATES) == set(METRIC_TEMPLATES)
+    assert set(TEMPLATES) == set(METRIC_TEMPLATES) - KUBERNETES_TEMPLATES
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,8 @@ def _all_passed(change: Change) -> Iterator[str]:
 def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
     """I9: a stored `pass` has a finite value that keeps its bound, and the time of measurement.
 
+    With `minPods` a value that breaks the bound passes where fewer pods are concerned.
+
     A gate that a test judges has evidence as strong as its part of alpha asks, a guard has weaker;
     a test that may look once has looked.
     """
@@ -103,7 +105,7 @@ def unknown_is_no_pass(change: Change, _world: World) -> Iterator[str]:
         name, value, bound = check.get("id"), check.get("value"), str(check.get("bound", ""))
         if not isinstance(value, int | float) or not math.isfinite(value):
             yield f"{name} is stored as pass with the value {value!r}"
-        elif not keeps(float(value), bound):
+        elif not keeps(float(value), bound) and not _of_few_pods(check, bound):
             yield f"{name} is stored as pass, but {value} is not {bound}"
         if not check.get("measuredAt"):
             yield f"{name} is stored as pass and was never measured"
@@ -138,6 +140,12 @@ def _tests(rollout: Body) -> dict[str, Body]:
             bounds |= {f"{kind}/{place}/{i}": bound for i, bound in enumerate(own)}
     compares = {name: bound.get("compare") or {} for name, bound in bounds.items()}
     return {name: compare for name, compare in compares.items() if compare.get("test")}
+
+
+def _of_few_pods(check: Body, bound: str) -> bool:
+    """Whether fewer pods are concerned than `minPods N`, the last part of the bound, asks for."""
+    name, _, least = bound.rpartition(", ")[2].partition(" ")
+    return name == "minPods" and check.get("pods") is not None and check["pods"] < int(least)
 
 
 def keeps(value: float, bound: str) -> bool:

@@ -243,8 +243,9 @@ class KubernetesCluster:
         traffic, run = status.traffic, status.run
         canary = run.to_revision if run else (traffic.canary if traffic else None)
         since = traffic.canary_since if traffic and run and traffic.canary == canary else None
+        began = run.started_at if run else None
         subjects = [
-            Subject(*key, revision or "", target.host, target.subset, moment)
+            Subject(*key, revision or "", target.host, target.subset, moment, began)
             for target, revision, moment in (
                 (pair.stable, status.stable_revision, None),
                 (pair.canary, canary, since),

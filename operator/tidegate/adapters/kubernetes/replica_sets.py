@@ -53,8 +53,13 @@ def spelling_of_set(body: Body) -> str:
 
 
 def rollout_label(rollout: Rollout) -> str:
-    """The Rollout's name as a label value, cut where Kubernetes wants it cut."""
-    return rollout.name[:LABEL_VALUE_CHARS_MAX].rstrip("-.")
+    """The Rollout's name as a label value."""
+    return label_of_rollout(rollout.name)
+
+
+def label_of_rollout(name: str) -> str:
+    """A Rollout's name as a label value, cut where Kubernetes wants it cut."""
+    return name[:LABEL_VALUE_CHARS_MAX].rstrip("-.")
 
 
 def owner_reference(rollout: Rollout) -> dict[str, Any]:

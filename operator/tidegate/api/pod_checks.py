@@ -1,0 +1,57 @@
+"""Signals of pods: who answers them, how far they look back, and what only they can be asked."""
+
+from collections.abc import Iterator
+
+from tidegate.api.checks import Guard, Metric
+from tidegate.api.constants import (
+    KUBERNETES_TEMPLATES,
+    PROVIDER_DEFAULT,
+    PROVIDER_KUBERNETES,
+)
+from tidegate.api.limits import MAX_POD_WINDOW_S
+from tidegate.api.problems import FieldProblem
+from tidegate.api.rollout import RolloutSpec
+from tidegate.api.walk import walk
+
+
+def pod_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    """Metrics that ask the wrong provider or too long a window, and `minPods` of no pods."""
+    for index, metric in enumerate(spec.metrics):
+        yield from _metric_problems(f"spec.metrics[{index}]", metric)
+    about_pods = {m.name for m in spec.metrics if m.template in KUBERNETES_TEMPLATES}
+    defined = {m.name for m in spec.metrics}
+    for place in walk(spec, "spec"):
+        guard = place.value
+        if not isinstance(guard, Guard) or guard.min_pods is None:
+            continue
+        if guard.metric in defined - about_pods:
+            yield FieldProblem(
+                f"{place.path}.minPods",
+                f"is only for templates that see single pods, and metric {guard.metric!r} has "
+                f"none of {', '.join(sorted(KUBERNETES_TEMPLATES))}; leave it out",
+            )
+
+
+def _metric_problems(path: str, metric: Metric) -> Iterator[FieldProblem]:
+    if metric.template not in KUBERNETES_TEMPLATES:
+        if metric.provider == PROVIDER_KUBERNETES:
+            known = ", ".join(sorted(KUBERNETES_TEMPLATES))
+            yield FieldProblem(
+                f"{path}.provider",
+                f"{PROVIDER_KUBERNETES} is the API server, which answers {known} and nothing else",
+            )
+        return
+    if metric.provider not in (PROVIDER_DEFAULT, PROVIDER_KUBERNETES):
+        yield FieldProblem(
+            f"{path}.provider",
+            f"{metric.template} is answered by the API server; leave provider out",
+        )
+    if metric.window_s > MAX_POD_WINDOW_S:
+        yield FieldProblem(
+            f"{path}.window",
+            f"is at most 1h for {metric.template}: what befell pods is remembered for so long",
+        )
+    if metric.samples is not None:
+        yield FieldProblem(
+            f"{path}.samples", f"is PromQL, and the samples of {metric.template} are its pods"
+        )

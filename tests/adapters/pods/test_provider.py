@@ -1,0 +1,144 @@
+"""Questions about pods, asked of an API server that errs where a test says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.adapters.kubernetes.fake_api import FakeApi, connected, serving
+from tests.adapters.pods.bodies import NOON, container, pod
+from tests.adapters.prometheus.asking import SetClock, metric, subject
+from tidegate.adapters.pods import provider as module
+from tidegate.adapters.pods.provider import PodMetrics
+from tidegate.core.observation import Answer
+from tidegate.ports.metrics import Question
+
+PODS = "/api/v1/namespaces/shop/pods"
+LOOPS = metric("kube-crash-loops")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[FakeApi]:
+    async with serving() as fake:
+        yield fake
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(NOON)
+
+
+@pytest.fixture
+async def pods(api: FakeApi, clock: SetClock) -> AsyncIterator[PodMetrics]:
+    async with connected(api) as client:
+        made = PodMetrics(client, clock)
+        yield made
+        await made.close()
+
+
+def put(api: FakeApi, *bodies) -> None:
+    for body in bodies:
+        api.put(f"{PODS}/{body['metadata']['name']}", body)
+
+
+async def ask(pods: PodMetrics, *questions: Question):
+    answers = await pods.ask(questions)
+    return [answers[question] for question in questions]
+
+
+async def test_one_list_answers_all_questions_about_a_rollout(api, pods):
+    put(
+        api,
+        pod("a", containers=(container(2, ended_s=-1, waits="CrashLoopBackOff"),)),
+        pod("b", revision="def"),
+    )
+    questions = [
+        Question(metric(name), subject(), stable=subject("def"))
+        for name in sorted(module.TEMPLATES)
+    ]
+    answers = await ask(pods, *questions)
+    assert [one.value for one in answers] == [1.0, 0.0, 0.0, 1.0, 0.0]
+    assert [one.stable.value for one in answers] == [0.0] * 5
+    (call,) = api.made("GET", "/pods")
+    assert call.path == PODS
+    assert call.query == {
+        "labelSelector": "tidegate.io/rollout=web,tidegate.io/revision",
+        "limit": "500",
+    }
+
+
+async def test_pages_are_read_to_the_end(api, pods):
+    bad = pod("z", containers=(container(waits="CrashLoopBackOff"),))
+    api.says("GET", "/pods", 200, {"items": [pod("a")], "metadata": {"continue": "more"}})
+    api.says("GET", "/pods", 200, {"items": [bad], "metadata": {}})
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert (answer.value, answer.samples) == (1.0, 2.0)
+    assert [call.query.get("continue") for call in api.made("GET", "/pods")] == [None, "more"]
+
+
+@pytest.mark.parametrize(
+    ("status", "words", "said"),
+    [
+        (403, "pods is forbidden", "pods is forbidden; the operator needs the right to list pods"),
+        (500, "etcd is gone", "etcd is gone"),
+        (410, "the continue token is too old", "too old"),
+    ],
+)
+async def test_what_the_api_server_refuses_is_an_error_with_its_words(
+    api, pods, status, words, said
+):
+    api.says("GET", "/pods", status, {"message": words})
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert (answer.answer, answer.value) == (Answer.ERROR, None)
+    assert said in answer.detail
+
+
+async def test_a_list_that_never_comes_is_an_error_in_time(api, pods, monkeypatch):
+    monkeypatch.setattr(module, "LIST_S_MAX", 0.2)
+    api.hangs("GET", "/pods")
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert answer.answer is Answer.ERROR
+    assert "0.2 s" in answer.detail or "Timeout" in answer.detail
+
+
+async def test_more_pods_than_are_read_are_an_error_not_half_an_answer(api, pods, monkeypatch):
+    monkeypatch.setattr(module, "PODS_MAX", 2)
+    put(api, pod("a"), pod("b"), pod("c"))
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert (answer.answer, answer.detail) == (Answer.ERROR, "the Rollout has more than 2 pods")
+
+
+async def test_one_rollout_s_trouble_is_not_another_s(api, pods):
+    put(api, pod("a"))
+    api.says("GET", "/pods", 403, {"message": "no"})
+    other = replace(subject(), rollout="other")
+    first, second = await ask(pods, Question(LOOPS, other), Question(LOOPS, subject()))
+    assert sorted([first.answer, second.answer]) == [Answer.ERROR, Answer.OK]
+
+
+async def test_what_befell_pods_before_the_run_is_no_part_of_it(api, pods):
+    put(api, pod("a", created_s=-50, containers=(container(2, ended_s=-20),)))
+    restarts = metric("kube-restarts")
+    began = replace(subject(), began=NOON - timedelta(seconds=10))
+    whole, cut = await ask(pods, Question(restarts, subject()), Question(restarts, began))
+    assert (whole.value, cut.value) == (2.0, 0.0)
+
+
+async def test_a_template_that_is_not_about_pods_is_refused(pods):
+    (answer,) = await ask(pods, Question(metric("istio-latency"), subject()))
+    assert answer.answer is Answer.REFUSED
+    assert "kube-crash-loops" in answer.detail
+
+
+async def test_what_is_no_longer_listed_is_remembered_for_a_window(api, pods, clock):
+    put(api, pod("a", created_s=-50, containers=(container(2, ended_s=-20),)))
+    restarts = Question(metric("kube-restarts", window_s=3600), subject())
+    assert [one.value for one in await ask(pods, restarts)] == [2.0]
+    api.objects.clear()
+    clock.advance(3500)
+    assert [one.value for one in await ask(pods, restarts)] == [2.0]
+    clock.advance(200)
+    assert [one.answer for one in await ask(pods, restarts)] == [Answer.NODATA]
