@@ -41,10 +41,7 @@ MUTANTS = (
         "core/proving.py",
         "    return readings[-1].due and ignores(check.bound, readings[-1])\n",
         "    return ignores(check.bound, readings[-1])\n",
-        (
-            UNMEASURED
-            + "test_ignored_is_only_a_fresh_answer_without_a_value_since_there_is_traffic",
-        ),
+        (UNMEASURED + "test_an_answer_from_before_the_hold_began_is_not_ignored",),
     ),
     Mutant(
         "a restart forgets how often a guard has failed in a row",
