@@ -64,6 +64,15 @@ def test_a_restart_at_any_point_changes_nothing(values, cut, failures):
         assert (after.status.run is None) is (whole.status.run is None)
 
 
+def test_after_a_restart_the_failures_before_it_still_count():
+    guard, known = row_guard(3), readings([BAD, BAD, None, BAD])
+    before = watched(guard, known[:2]).decided().status
+    case = watched(guard, known[2:]).status_with(checks=before.checks)
+    assert case.decided().status.run is None
+    passed = watched(guard, readings([GOOD, BAD])).status_with(checks=before.checks)
+    assert passed.decided().status.run is not None
+
+
 def test_no_data_between_two_failures_neither_counts_nor_calms():
     decision = watched(row_guard(2), readings([BAD, None, "error", BAD])).decided()
     assert decision.status.last_run.message.endswith("(failed 2 in a row; critical)")

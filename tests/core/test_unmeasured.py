@@ -116,6 +116,17 @@ def test_ignored_is_only_a_fresh_answer_without_a_value_since_there_is_traffic(k
     assert told(holding, *known).decided().status.phase.name == "ten"
 
 
+def test_an_answer_from_before_the_hold_began_is_not_ignored():
+    """Nothing passes on what was asked at another weight, not even that there was nothing."""
+    phases = (Phase(name="ten", weight=10), Phase(name="half", weight=50))
+    for asked_s, passes in ((10, False), (1, True)):
+        case = told(guard(on_no_data="ignore"), read(asked_s, None), phases=phases)
+        phase = case.status.phase.model_copy(update={"started_at": ago(5)})
+        traffic = case.status.traffic.model_copy(update={"weight_since": ago(6)})
+        decision = case.status_with(phase=phase, traffic=traffic).decided()
+        assert (decision.status.phase.name == "half") is passes
+
+
 def test_a_weight_rises_past_an_error_that_is_ignored():
     wide = (Phase(name="ten", weight=20, hold_s=60.0),)
     for means, rises in (("ignore", True), ("blind", False), ("fail", False)):
@@ -162,6 +173,21 @@ def test_a_restart_keeps_since_when_a_guard_is_blind():
     assert unread.status.run is not None  # nothing was asked yet
     assert check_of(unread).blind_since == ago(400)
     assert told(one, EMPTY).status_with(checks=(known,)).decided().status.run is None
+
+
+@pytest.mark.parametrize("own", [None, Blind(after_s=60.0, then="revert")])
+def test_after_a_restart_a_guard_that_was_not_asked_yet_is_not_blind(own):
+    """Another one was asked, and sees: so the provider may be back."""
+    usual = Blind(after_s=60.0, then="revert")
+    case = in_phase(spec=spec(guards=(guard(), guard(blind=own)), blind=usual))
+    known = tuple(
+        one.model_copy(update={"verdict": Verdict.NODATA} | LONG_AGO)
+        for one in case.decided().status.checks
+    )
+    case = case.status_with(checks=known, blind_since=ago(400))
+    sees = {"guard/0": (read(1, 0.0),)}
+    assert case.with_(readings=sees).decided().status.run is not None
+    assert case.with_(readings=sees | {"guard/1": (EMPTY,)}).decided().status.run is None
 
 
 ANSWERS = st.sampled_from([EMPTY, FAILED, REFUSED, read(1, 0.0), read(1, 0.25), None])

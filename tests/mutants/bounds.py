@@ -30,8 +30,9 @@ MUTANTS = (
         "a query that is wrong counts as a failed measurement",
         PAGE,
         "core/verdicts.py",
-        "    if reading.answer is Answer.REFUSED:\n",
-        '    if reading.answer is Answer.REFUSED and bound.metric == "":\n',
+        "    if reading.answer is Answer.REFUSED:\n        return Verdict.ERROR",
+        "    if reading.answer is Answer.REFUSED:\n"
+        "        return _unmeasured(bound, reading, Verdict.ERROR)",
         (UNMEASURED + "test_a_query_that_is_wrong_moves_no_traffic_whatever_the_guard_says",),
     ),
     Mutant(
@@ -40,10 +41,7 @@ MUTANTS = (
         "core/proving.py",
         "    return readings[-1].due and ignores(check.bound, readings[-1])\n",
         "    return ignores(check.bound, readings[-1])\n",
-        (
-            UNMEASURED
-            + "test_ignored_is_only_a_fresh_answer_without_a_value_since_there_is_traffic",
-        ),
+        (UNMEASURED + "test_an_answer_from_before_the_hold_began_is_not_ignored",),
     ),
     Mutant(
         "a restart forgets how often a guard has failed in a row",
@@ -51,7 +49,7 @@ MUTANTS = (
         "core/failing.py",
         "(previous.failures, previous.measured_at) if previous else (0, None)",
         "(0, previous.measured_at) if previous else (0, None)",
-        (ROWS + "test_a_restart_at_any_point_changes_nothing",),
+        (ROWS + "test_after_a_restart_the_failures_before_it_still_count",),
     ),
     Mutant(
         "a value next to its bound is shown as the bound",

@@ -17,6 +17,7 @@ from tests.properties.scenario import (
 from tests.properties.workload import adopting_spec
 from tests.properties.world import EPOCH
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.blind import Blind
 from tidegate.api.checks import Compare, Guard
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import Bake, FastTrack, Rollout
@@ -74,6 +75,7 @@ runs = model(
     skip_to_end=st.booleans(),
     baking_since=MAYBE_TIMES,
     undo=st.sampled_from(["", "", "x" * 1024]),
+    warned=st.sampled_from([(), ("guard/0",)]),
     min_replicas=st.integers(0, 5),
 )
 phases = model(
@@ -82,6 +84,7 @@ phases = model(
     name=st.sampled_from(["p0", "p1", "p2", "gone"]),
     entered_at=TIMES,
     started_at=MAYBE_TIMES,
+    reached_at=MAYBE_TIMES,
 )
 checks = model(
     CheckStatus,
@@ -91,6 +94,9 @@ checks = model(
     verdict=st.sampled_from(["pass", "fail", "undecided", "nodata", "error"]),
     measured_at=MAYBE_TIMES,
     passing_since=MAYBE_TIMES,
+    failures=st.integers(0, 100),
+    ignored=st.booleans(),
+    blind_since=MAYBE_TIMES,
 )
 evidences = model(
     CheckEvidence,
@@ -265,12 +271,24 @@ specs = st.builds(
     phases=phase_lists(),
     paused=st.booleans(),
     guards=st.builds(
-        lambda then, compare: (
-            guard(then=then),
+        lambda then, compare, more: (
+            guard(then=then).model_copy(update=more),
             Guard(metric="errors", interval_s=2.0, then=then, compare=compare),
         ),
         then=st.sampled_from(["revert", "pause", "hold"]),
         compare=compares,
+        more=st.just({})
+        | st.fixed_dictionaries(
+            {
+                "failures": st.sampled_from([None, 1, 100]),
+                "delay_s": st.sampled_from([None, 1.0, 60.0]),
+                "warn_min": st.sampled_from([None, 0.001]),
+                "warn_max": st.sampled_from([None, 0.005]),
+                "on_no_data": st.sampled_from(["blind", "fail", "ignore"]),
+                "on_error": st.sampled_from(["blind", "fail", "ignore"]),
+                "blind": st.sampled_from([None, Blind(after_s=1.0, then="revert")]),
+            }
+        ),
     ),
     bake=st.none() | model(Bake, duration_s=st.sampled_from([1.0, 60.0])),
     fast_track=st.none() | model(FastTrack, revisions=st.integers(0, 2)),

@@ -55,16 +55,27 @@ def _unseen(scene: Scene) -> set[str]:
     }
 
 
-def too_long(scene: Scene) -> Iterator[tuple[str, str, str]]:
-    """Each blindness that has lasted its time: what it is, what it asks for, and a sentence."""
+def too_long(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
+    """Each blindness that has lasted its time: what it is, what it asks for, a sentence, alarm.
+
+    A guard that this process did not ask yet, as after a restart, is not blind: it may see well.
+    """
+    unseen = _unseen(scene)
+    guards = [
+        (check, guard)
+        for check, guard in scene.guards()
+        if check.id in unseen and scene.answers(check)
+    ]
     blind, since = scene.spec.blind, scene.status.blind_since
-    if _over(scene, since, blind.after_s):
-        yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s"
+    if any(guard.blind is None for _, guard in guards) and _over(scene, since, blind.after_s):
+        why = f"a guard could not be measured for {blind.after_s:g}s"
+        yield BLIND, blind.then, why, True
     known = {check.id: check.blind_since for check in scene.status.checks}
-    for check, guard in scene.guards():
+    for check, guard in guards:
         if guard.blind is not None and _over(scene, known.get(check.id), guard.blind.after_s):
             why = f"guard {guard.metric} could not be measured for {guard.blind.after_s:g}s"
-            yield f"{BLIND}/{check.id}", guard.blind.then, f"{why} ({guard.loudness})"
+            alarm = guard.loudness != "info"
+            yield f"{BLIND}/{check.id}", guard.blind.then, f"{why} ({guard.loudness})", alarm
 
 
 def _over(scene: Scene, since: datetime | None, after_s: float) -> bool:

@@ -69,5 +69,4 @@ def _would(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
     for check, guard, readings in breaches(scene):
         why = breach_text(scene, check, guard, readings[-1])
         yield check.id, guard.then, why, alarms(guard)
-    for what, then, why in too_long(scene):
-        yield what, then, why, True
+    yield from too_long(scene)

@@ -229,9 +229,7 @@ def _on_timeout(scene: Scene) -> Step | None:
 
 
 def _on_blindness(scene: Scene) -> Step | None:
-    if not any(scene.answers(check) for check, _ in scene.guards()):
-        return None  # nothing was asked yet since the process began: that is not blindness
-    for _, then, why in blindness.too_long(scene):
+    for _, then, why, alarm in blindness.too_long(scene):
         if then == "revert":
-            return send_back(scene, reasons.METRICS_BLIND, why)
+            return send_back(scene, reasons.METRICS_BLIND, why, warning=alarm)
     return None
