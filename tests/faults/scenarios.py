@@ -35,6 +35,20 @@ MEMBERS: Object = {"name": "members", "weight": 0, "hold": "200ms", **BETA}
 COHORTS: Phases = (MEMBERS, {"name": "more", "weight": 10, "hold": "200ms", **BETA}, *QUICK)
 """Requests with a header first, then a share of the others as well."""
 SHIFT: Object = {"capacity": {"mode": "shift", "headroom": "0%"}}
+SCORE: Object = {
+    "scorecards": [
+        {
+            "name": "health",
+            "pass": 60,
+            "members": [
+                {"metric": "error-rate", "weight": 2, "max": 0.1},
+                {"metric": "errors", "weight": 1, "max": 1},
+            ],
+        }
+    ],
+    "guards": [{"scorecard": "health", "interval": "1s"}],
+}
+"""Two numbers, of which the heavier one decides."""
 PREVIEW = "shop-preview"
 SERVICE: Object = {
     "traffic": {"settle": "100ms", "service": {"active": "shop", "preview": PREVIEW}}
@@ -78,13 +92,15 @@ class Scenario:
 
 def shop(namespace: str, scenario: Scenario) -> Shop:
     """Two pods that are ready at once, and waits of a tenth of a second."""
-    extra: Object = {"drain": {"min": "100ms"}, "progressDeadline": PODS_LATE, **scenario.spec}
+    extra: Object = {"drain": {"min": "100ms"}, "progressDeadline": PODS_LATE}
     if scenario.metrics:
         query = 'errors{namespace="{{namespace}}",revision="{{revision}}"}'
-        extra["metrics"] = [{"name": "error-rate", "query": query, "window": "2s"}]
+        names = ("error-rate", "errors")
+        extra["metrics"] = [{"name": name, "query": query, "window": "2s"} for name in names]
         extra["guards"] = [{"metric": "error-rate", "max": 0.1, "interval": "1s"}]
     else:
         extra |= {"metrics": [], "guards": []}
+    extra |= scenario.spec
     return Shop(namespace=namespace, replicas=2, settle="100ms", phases=QUICK, extra=extra)
 
 
@@ -234,6 +250,13 @@ SCENARIOS = (
     Scenario("install", [Step(at_once, release("v1", QUICK))], healthy, installed=False),
     Scenario("promote", [Step(at_once, release("v2", QUICK))], ended("Promoted")),
     Scenario("revert", [START, Step(halfway, turn_bad)], ended("Reverted"), metrics=True),
+    Scenario(
+        "revert by a score",
+        [START, Step(halfway, turn_bad)],
+        ended("Reverted"),
+        metrics=True,
+        spec=SCORE,
+    ),
     Scenario("abort", [START, Step(halfway, act("abort"))], ended("Reverted")),
     Scenario(
         "supersede",

@@ -37,8 +37,8 @@ MUTANTS = (
         "a phase's looser guard is judged by the readings of the usual one",
         "requirement: guards of one phase",
         "core/scene.py",
-        'Check(f"guard/{place}/{i}", guard), guard) for i',
-        'Check(f"guard/{i}", guard), guard) for i',
+        '_check(f"guard/{place}/{i}", guard) for i',
+        '_check(f"guard/{i}", guard) for i',
         (PHASE_GUARDS + "test_readings_of_the_usual_guard_are_none_of_the_phase_s",),
     ),
     Mutant(

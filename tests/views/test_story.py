@@ -94,6 +94,24 @@ def test_a_gate_that_must_pass_for_some_time_says_how_far_it_is():
     assert (row.note, row.samples) == ("passing for 8s of 20s", "500 samples")
 
 
+def test_the_members_of_a_score_stand_below_it():
+    score = IN_PHASE["checks"][0] | {
+        "metric": "health",
+        "value": 85,
+        "bound": ">= 75 of 100",
+        "samples": None,
+        "about": "77c77b90bbe0cc6a",
+        "detail": "below the pass mark of 95; goals 0.2 (must be >= 0.9) fails, weight 15",
+    }
+    lines = drawn(IN_PHASE | {"checks": [score]}).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("checks"))
+    assert lines[at : at + 3] == [
+        "checks      ✓ guard health  85  >= 75 of 100  pass    1s ago",
+        "                below the pass mark of 95",
+        "                goals 0.2 (must be >= 0.9) fails, weight 15",
+    ]
+
+
 def test_a_check_that_the_spec_no_longer_has_is_still_told():
     strange = [IN_PHASE["checks"][0] | {"id": name} for name in ("guard/9", "gate/x/0", "odd")]
     assert len(told(IN_PHASE | {"checks": strange}).checks) == 3

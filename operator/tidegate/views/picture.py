@@ -127,16 +127,17 @@ def _phase(row: PhaseRow, width: int) -> Line:
 
 
 def _checks(rows: Sequence[CheckRow]) -> tuple[Line, ...]:
-    """One line a check, its columns under those of the others."""
+    """One line a check, its columns under those of the others; a score's members below it."""
     cells = [
         (f"{row.kind} {row.metric}", row.value, row.bound, row.verdict.value, row.samples, row.age)
         for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return tuple(
-        _check(row, [cell.ljust(width) for cell, width in zip(line, widths, strict=True)])
-        for row, line in zip(rows, cells, strict=True)
-    )
+    lines: list[Line] = []
+    for row, line in zip(rows, cells, strict=True):
+        lines.append(_check(row, [c.ljust(width) for c, width in zip(line, widths, strict=True)]))
+        lines += [((f"    {member}", "dim"),) for member in row.members]
+    return tuple(lines)
 
 
 def _check(row: CheckRow, cells: Sequence[str]) -> Line:

@@ -61,7 +61,10 @@ class PhaseRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One guard or gate: what was measured against what it must keep."""
+    """One guard or gate: what was measured against what it must keep.
+
+    `members` tells of a score's metrics, each on a line of its own.
+    """
 
     kind: str
     metric: str
@@ -72,6 +75,7 @@ class CheckRow:
     age: str
     note: str
     warning: bool = False
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,8 +325,18 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
         verdict=check.verdict,
         samples=_samples(check, bound),
         age=age(check.measured_at, now) if check.measured_at else "",
-        note="; ".join(filter(None, [_loudness(check), _passing(check, bound, now), check.detail])),
+        note="; ".join(
+            filter(
+                None,
+                [
+                    _loudness(check),
+                    _passing(check, bound, now),
+                    "" if check.about else check.detail,
+                ],
+            )
+        ),
         warning=check.warning,
+        members=tuple(check.detail.split("; ")) if check.about and check.detail else (),
     )
 
 
