@@ -158,7 +158,7 @@ def _own_words(body: bytes) -> str:
 
 def _advice(status: int) -> str:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return "check the provider's token file"
+        return "check the provider's tokenFile, basicAuth, tls and headers"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return "it limits how often it is asked"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

@@ -52,9 +52,9 @@ class PrometheusMetrics:
     def __init__(
         self, providers: Mapping[str, ProviderConfig], telemetry: TelemetryConfig, clock: Clock
     ) -> None:
-        self._clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        self._clients = {name: PrometheusClient(name, at) for name, at in providers.items()}
         # Slots of their own: one tenant's slow queries must not blind everybody's guards.
-        self._own_clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        self._own_clients = {name: PrometheusClient(name, at) for name, at in providers.items()}
         self._telemetry = telemetry
         self._clock = clock
         self._depths = depths(telemetry)
