@@ -10,11 +10,13 @@ import asyncio
 import ssl
 import threading
 from datetime import datetime
+from functools import partial
 
 import aiohttp
 
 from tidegate.adapters.prometheus.access import Access
 from tidegate.adapters.prometheus.answers import Failure, Vector, parse
+from tidegate.adapters.prometheus.circuit import Circuit, Unanswered
 from tidegate.adapters.prometheus.config import ProviderConfig
 from tidegate.adapters.prometheus.counting import duration
 from tidegate.adapters.prometheus.handshakes import broken_handshake, hint_of_hang_up
@@ -26,17 +28,22 @@ CHUNK_BYTES = 64 * 1024
 CONCURRENT_MAX = 8
 """Queries under way at one provider; Prometheus itself runs 20 at a time for everybody."""
 CONNECT_TIMEOUT_S_MAX = 2.0
+PROBE = "vector(1)"
+"""A query that reads no data, so that every server answers it that answers at all."""
+PROBE_TIMEOUT_S_MAX = 2.0
 
 
 class PrometheusClient:
     """Asks one provider. The session is opened by the first query, inside the running loop.
 
-    `name` is the provider's in the settings, for messages.
+    `name` is the provider's in the settings, for messages; `circuit` is what all clients of the
+    provider share.
     """
 
-    def __init__(self, name: str, config: ProviderConfig) -> None:
+    def __init__(self, name: str, config: ProviderConfig, circuit: Circuit) -> None:
         self._name = name
         self._config = config
+        self._circuit = circuit
         tls = config.access.tls
         self._tls = None if tls is None else TlsContexts(tls)
         self._reading = threading.Lock()
@@ -46,8 +53,11 @@ class PrometheusClient:
     async def query(self, text: str, at: datetime) -> Vector | Failure:
         """The value of a query at a time; never raises for anything that a provider does.
 
-        Takes at most twice the provider's timeout: once in our own line, once for the answer.
+        Takes at most twice the provider's timeout, once in our own line and once for the answer,
+        after a probe of at most PROBE_TIMEOUT_S_MAX; no time at all while the circuit is open.
         """
+        if (obstacle := await self._circuit.obstacle(partial(self._probe, at))) is not None:
+            return obstacle
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 await self._slots.acquire()
@@ -57,9 +67,11 @@ class PrometheusClient:
                 f"{CONCURRENT_MAX} others; see whether Prometheus is overloaded"
             )
         try:
-            return await self._request(text, at)
+            result = await self._request(text, at, self._config.timeout_s)
         finally:
             self._slots.release()
+        self._circuit.note(result)
+        return result
 
     async def close(self) -> None:
         """Close the connections; a later query would open new ones."""
@@ -67,24 +79,29 @@ class PrometheusClient:
         if session is not None:
             await session.close()
 
-    async def _request(self, text: str, at: datetime) -> Vector | Failure:
+    async def _probe(self, at: datetime) -> Vector | Failure:
+        # Not in line: with every slot taken by what hangs there would be no way to find out.
+        timeout_s = min(PROBE_TIMEOUT_S_MAX, self._config.timeout_s)
+        return await self._request(PROBE, at, timeout_s)
+
+    async def _request(self, text: str, at: datetime, timeout_s: float) -> Vector | Failure:
         try:
-            async with asyncio.timeout(self._config.timeout_s):
+            async with asyncio.timeout(timeout_s):
                 headers, context = await self._credentials()
                 return await self._exchange(text, at, headers, context)
         except TimeoutError:
-            return Failure.error(
-                f"the provider did not answer within {self._config.timeout_s:g} s; "
+            return Unanswered.error(
+                f"the provider did not answer within {timeout_s:g} s; "
                 "see whether Prometheus is up and not overloaded"
             )
         except Unreadable as wrong:
             return Failure.error(f"providers.{self._name}.{wrong}; mend or remount it")
         except (aiohttp.ClientError, OSError, ValueError) as broken:
             if words := broken_handshake(broken):
-                return Failure.error(f"no TLS connection to the provider: {words}")
+                return Unanswered.error(f"no TLS connection to the provider: {words}")
             over_tls = self._config.query_url.startswith("https:")
             # The kind only: messages of aiohttp may quote what a foreign server sent.
-            return Failure.error(
+            return Unanswered.error(
                 f"the provider cannot be reached ({type(broken).__name__}); "
                 "check the provider's url and whether Prometheus is up"
                 + (hint_of_hang_up(broken) if over_tls else "")

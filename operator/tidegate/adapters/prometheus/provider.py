@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
 from tidegate.adapters.prometheus.catalogue import TEMPLATES
+from tidegate.adapters.prometheus.circuit import Circuit
 from tidegate.adapters.prometheus.client import PrometheusClient
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.pairing import paired
@@ -23,6 +24,7 @@ from tidegate.adapters.prometheus.templates import (
     window_since,
 )
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
+from tidegate.adapters.steady_time import steady_s
 from tidegate.api.constants import SLOW_TEMPLATES
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
@@ -47,14 +49,27 @@ class PrometheusMetrics:
 
     `providers` maps the names that metrics use to where they are; `telemetry` says how traffic
     is counted and by which of them. Made once, used from one event loop, closed at the end.
+    `now_s` gives steady seconds, for how long a provider that does not answer is left alone.
     """
 
     def __init__(
-        self, providers: Mapping[str, ProviderConfig], telemetry: TelemetryConfig, clock: Clock
+        self,
+        providers: Mapping[str, ProviderConfig],
+        telemetry: TelemetryConfig,
+        clock: Clock,
+        now_s: Callable[[], float] = steady_s,
     ) -> None:
-        self._clients = {name: PrometheusClient(name, at) for name, at in providers.items()}
+        self._circuits = {name: Circuit(name, now_s) for name in providers}
+
+        def clients() -> dict[str, PrometheusClient]:
+            circuits = self._circuits
+            return {
+                name: PrometheusClient(name, at, circuits[name]) for name, at in providers.items()
+            }
+
+        self._clients = clients()
         # Slots of their own: one tenant's slow queries must not blind everybody's guards.
-        self._own_clients = {name: PrometheusClient(name, at) for name, at in providers.items()}
+        self._own_clients = clients()
         self._telemetry = telemetry
         self._clock = clock
         self._depths = depths(telemetry)
@@ -91,6 +106,8 @@ class PrometheusMetrics:
         await self._values.close()
         await self._measures.close()
         await self._counts.close()
+        for circuit in self._circuits.values():
+            await circuit.close()
         for client in (*self._clients.values(), *self._own_clients.values()):
             await client.close()
 
