@@ -6,6 +6,9 @@ ACCESS = "tests/adapters/prometheus/test_access.py::"
 BREAKER = "tests/adapters/prometheus/test_breaker.py::"
 CIRCUIT = "tests/adapters/prometheus/test_circuit.py::"
 TLS = "tests/adapters/prometheus/test_tls.py::"
+OWN_SERIES = "tests/adapters/prometheus/test_own_series.py::"
+SERVERS = "tests/adapters/prometheus/test_http_servers.py::"
+METRICS = "docs/reference/metrics.md"
 CONNECTING = "docs/how-to/connect-a-metrics-server.md"
 
 MUTANTS = (
@@ -52,5 +55,29 @@ MUTANTS = (
         "                self._breaker = self._breaker.unproven(self._now_s())\n"
         "            return\n",
         (CIRCUIT + "test_queries_that_fail_by_themselves_take_nothing_from_others",),
+    ),
+    Mutant(
+        "a misspelt counter of failures is one without failures",
+        METRICS,
+        "adapters/prometheus/own_series.py",
+        "        if named not in bad and named not in known:\n",
+        "        if False:\n",
+        (OWN_SERIES + "test_a_ratio_that_cannot_be_right_is_not_measured",),
+    ),
+    Mutant(
+        "requests with a code of their own kind are none with an error",
+        METRICS,
+        "adapters/prometheus/http_servers.py",
+        'return f"{of_class.group(1)}00" if of_class else told',
+        'return f"{of_class.group(1)}00" if of_class else "200"',
+        (SERVERS + "test_what_cannot_be_right_leaves_a_revision_unmeasured",),
+    ),
+    Mutant(
+        "a label's value may end its quotes",
+        METRICS,
+        "api/series.py",
+        '"[^"\\\\{}\\x00-\\x1f\\x7f]*"\'',
+        '".*"\'',
+        (OWN_SERIES + "test_what_is_no_plain_selector_is_refused",),
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.adapters.prometheus.asking import ask_one, metric
@@ -180,6 +180,7 @@ def test_tls_without_https_is_refused_at_the_start():
         ProviderConfig("http://prometheus", access=Access(tls=Tls()))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.characters(max_codepoint=0x2FF), max_size=40))
 def test_a_value_that_is_sent_cannot_end_its_header(text):
     if is_header_value(text):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidegate.adapters.prometheus.breaker import (
@@ -31,6 +31,7 @@ def after(events) -> tuple[Breaker, float]:
     return breaker, now_s
 
 
+@settings(deadline=None)
 @given(EVENTS, st.floats(min_value=0, max_value=1e6))
 def test_nobody_is_sent_away_for_longer_than_the_longest_pause(events, later_s):
     breaker, now_s = after(events)
@@ -38,6 +39,7 @@ def test_nobody_is_sent_away_for_longer_than_the_longest_pause(events, later_s):
     assert breaker.stance(now_s + PAUSE_S_MAX) is not Stance.GIVE_UP
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_an_answer_to_anybody_closes_it(events):
     breaker, now_s = after([*events, ("answered", 0)])
@@ -45,12 +47,14 @@ def test_an_answer_to_anybody_closes_it(events):
     assert breaker.stance(now_s) is Stance.ASK
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_it_takes_a_probe_without_an_answer_to_send_anybody_away(events):
     breaker, now_s = after([(event, s) for event, s in events if event != "unproven"])
     assert breaker.stance(now_s) is not Stance.GIVE_UP
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(min_value=0, max_value=3 * FAILURES_MAX))
 def test_a_probe_is_wanted_after_so_many_failures_in_a_row(events, failures):
     breaker, now_s = after([*events, ("answered", 0), *[("unanswered", 0)] * failures])
@@ -58,6 +62,7 @@ def test_a_probe_is_wanted_after_so_many_failures_in_a_row(events, failures):
     assert breaker.stance(now_s) is wanted
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=1, max_value=20), st.integers(min_value=0, max_value=20))
 def test_the_pause_grows_to_its_limit_and_late_failures_do_not_stretch_it(probes, late):
     breaker, now_s = after([("unproven", 0)] * probes + [("unanswered", 0.0)] * late)

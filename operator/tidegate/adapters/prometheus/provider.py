@@ -25,7 +25,13 @@ from tidegate.adapters.prometheus.templates import (
 )
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
 from tidegate.adapters.steady_time import steady_s
-from tidegate.api.constants import SLOW_TEMPLATES
+from tidegate.api.checks import Metric
+from tidegate.api.constants import (
+    HISTOGRAM_TEMPLATES,
+    OWN_SERIES_TEMPLATES,
+    RATIO_TEMPLATE,
+    SLOW_TEMPLATES,
+)
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Question, Subject
@@ -123,8 +129,11 @@ class PrometheusMetrics:
             known = ", ".join(sorted(TEMPLATES))
             detail = f"template {metric.template} does not exist (there are: {known})"
             return _failed(now, Failure.refused(detail))
-        if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
-            return _failed(now, Failure.refused(f"template {metric.template} needs a threshold"))
+        if missing := _missing(metric):
+            return _failed(now, Failure.refused(f"template {metric.template} needs {missing}"))
+        if metric.template in OWN_SERIES_TEMPLATES:
+            # What a user names may be slow, as a user's query may be.
+            client = self._own_clients[metric.provider]
         return await self._built_in(client, template, question, now)
 
     def _unknown_provider(self, name: str) -> Failure:
@@ -196,6 +205,15 @@ class PrometheusMetrics:
             return result if isinstance(result, Failure) else depth.counts(result)
 
         return await self._counts.get(depth.name, count)
+
+
+def _missing(metric: Metric) -> str:
+    """What the metric's template cannot do without, or ""; an old object may lack it."""
+    if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
+        return "a threshold"
+    if metric.template in HISTOGRAM_TEMPLATES and metric.histogram is None:
+        return "a histogram"
+    return "counters" if metric.template == RATIO_TEMPLATE and metric.counters is None else ""
 
 
 def _window_s(question: Question, now: datetime) -> float:
