@@ -98,6 +98,7 @@ def contains(stored, sent) -> bool:
     return stored == sent
 
 
+COUNTERS = {"bad": 'jobs_total{result="failed"}', "total": "jobs_total"}
 MADE_HTTP_ROUTE = {
     "managed": {"parentRefs": [{"name": "public"}], "port": 80},
     "services": {"stable": "web", "canary": "web-canary"},
@@ -157,6 +158,17 @@ REFUSED = [
     ("metrics.1.quantile", 1, "should be less than 1"),
     ("metrics.1.threshold", "0.5ms", "threshold must be 1ms to 10m"),
     ("metrics.1.threshold", "11m", "threshold must be 1ms to 10m"),
+    ("metrics.1.counters", COUNTERS, "counters goes with template counter-ratio; set both"),
+    ("metrics.1.template", "counter-ratio", "counters goes with template counter-ratio; set both"),
+    ("metrics.1.counters", {"bad": "b", "total": "sum(t)"}, "counters.total: Invalid value"),
+    ("metrics.1.counters", {"bad": 'b{x="}', "total": "t"}, "counters.bad: Invalid value"),
+    ("metrics.1.histogram", "wait_seconds", "histogram goes with template histogram-quantile or"),
+    ("metrics.1.template", "histogram-quantile", "histogram goes with template histogram-"),
+    (
+        "metrics.1",
+        {"name": "latency", "template": "histogram-quantile", "histogram": 'w_bucket{a="b"}'},
+        "histogram must be named without _bucket",
+    ),
     ("metrics.1.name", "error-rate", "Duplicate value"),
     ("guards.0.metric", "errors", "every guard must name a metric of spec.metrics"),
     ("guards.0.max", None, "set at least one of min, max and compare"),
