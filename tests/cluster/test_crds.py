@@ -229,6 +229,16 @@ def test_required_anti_affinity_and_shifted_pods_are_refused_together(crds):
         ("capacity", {"mode": "shift", "headroom": "100%"}),
         ("capacity", {"mode": "surge"}),
         ("antiAffinity", "required"),
+        ("metrics.1", {"name": "lost", "template": "counter-ratio", "counters": COUNTERS}),
+        (
+            "metrics.1",
+            {
+                "name": "slow",
+                "template": "histogram-slow-share",
+                "histogram": 'wait_seconds{queue="a", kind!~"b|c"}',
+                "threshold": "5s",
+            },
+        ),
         ("guards", []),
         ("phases", []),
         ("template.spec.anything", {"new": ["in", "kubernetes", 2.0]}),
@@ -262,7 +272,10 @@ def test_the_selector_cannot_be_changed(rollout, crds):
 
 def test_the_largest_rollout_there_may_be_is_within_the_cost_budget(crds):
     largest = copy.deepcopy(GOOD)
-    largest["metrics"] = [{"name": f"m{n}", "template": "envoy-error-rate"} for n in range(64)]
+    series = "w" * 501 + '{a="b.*"}'
+    largest["metrics"] = [
+        {"name": f"m{n}", "template": "histogram-quantile", "histogram": series} for n in range(64)
+    ]
     largest["guards"] = [{"metric": "m63", "max": 1}] * 32
     gates = [{"metric": "m63", "max": 1}] * 16
     largest["phases"] = [
