@@ -7,7 +7,9 @@ from pydantic import Field
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.blind import Blind
+from tidegate.api.constants import HISTOGRAM_TEMPLATES, RATIO_TEMPLATE
 from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
+from tidegate.api.series import Counters, Series
 
 Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
 Unmeasured = Literal["blind", "fail", "ignore"]
@@ -41,6 +43,37 @@ class Metric(ApiModel):
                 or limits.MIN_THRESHOLD_S <= metric.threshold_s <= limits.MAX_THRESHOLD_S
             ),
             field=".threshold",
+        ),
+        Rule(
+            cel=(
+                f"has(self.counters) == (has(self.template) && self.template == '{RATIO_TEMPLATE}')"
+            ),
+            message=f"counters goes with template {RATIO_TEMPLATE}; set both or neither",
+            holds=lambda metric: (
+                (metric.counters is not None) == (metric.template == RATIO_TEMPLATE)
+            ),
+        ),
+        Rule(
+            cel=(
+                "has(self.histogram) == (has(self.template) && self.template in "
+                f"{sorted(HISTOGRAM_TEMPLATES)})"
+            ),
+            message=(
+                f"histogram goes with template {' or '.join(sorted(HISTOGRAM_TEMPLATES))}; "
+                "set both or neither"
+            ),
+            holds=lambda metric: (
+                (metric.histogram is not None) == (metric.template in HISTOGRAM_TEMPLATES)
+            ),
+        ),
+        Rule(
+            cel="!has(self.histogram) || !self.histogram.matches('^[^{]*_bucket([{]|$)')",
+            message="histogram must be named without _bucket",
+            holds=lambda metric: (
+                metric.histogram is None
+                or not metric.histogram.partition("{")[0].endswith("_bucket")
+            ),
+            field=".histogram",
         ),
     )
 
@@ -77,6 +110,19 @@ class Metric(ApiModel):
         description=(
             "Time beyond which a request is slow, of a slow-share template: an edge of the "
             "histogram's buckets, such as 250ms."
+        ),
+    )
+    counters: Counters | None = Field(
+        None,
+        description=(
+            "Counters of template counter-ratio: metrics that the pods export, with fixed matchers."
+        ),
+    )
+    histogram: Series | None = Field(
+        None,
+        description=(
+            "Histogram of a histogram template: a metric that the pods export, without _bucket, "
+            'with fixed matchers, such as job_duration_seconds{queue="mail"}.'
         ),
     )
     samples: Query | None = Field(
