@@ -111,6 +111,10 @@ class RequestLog:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def answered(self) -> int:
+        """How many writes the API server has answered: while it stays, they changed nothing."""
+        return sum(call.method in WRITES and call.done_at_s < inf for call in self)
+
     def since(self, number: int) -> list[Call]:
         """Those after that number."""
         with self._lock:

@@ -86,20 +86,40 @@ class Disturbance:
         return self.name
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """An outcome, and how many writes had been answered before it was looked at."""
+
+    answered: int
+    outcome: Outcome
+
+
 def violations(
     trial: Trial, reference: Reference, disturbances: int, *, fatal: bool = False
 ) -> list[str]:
-    """Wait until a played trial ended as the reference did; what is different, in words."""
-    close = holds_within(
-        lambda: not differences(trial.outcome(), reference.outcome), SAME_S, OUTCOME_POLL_S
-    )
-    told = [] if close else differences(trial.outcome(), reference.outcome)
+    """Wait until a played trial ended as the reference did; what is different, in words.
+
+    What is judged was seen after QUIET_S without a write. An outcome is nine lists, so one that
+    nothing was written after is not asked for again.
+    """
+    told: list[str] = []
+    log = trial.proxy.log
+    seen = [_Seen(-1, reference.outcome)]
+
+    def same() -> bool:
+        seen[:] = [_Seen(log.answered(), trial.outcome())]
+        return not differences(seen[0].outcome, reference.outcome)
+
     try:
+        trial.await_quiet(QUIET_S)
+        holds_within(same, SAME_S, OUTCOME_POLL_S)
         trial.await_quiet(QUIET_S)
     except SandboxError as error:
         told.append(str(error))
-    found = trial.outcome()
-    told += differences(found, reference.outcome) if close else []
+    if seen[0].answered != log.answered():
+        same()
+    found = seen[0].outcome
+    told += differences(found, reference.outcome)
     told += excess(found, reference.outcome, disturbances)
     text = trial.log_text()
     trace = "a pass failed" if fatal else "Traceback"
