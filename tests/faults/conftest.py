@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,13 @@ def observer(_observer: Observer, request: pytest.FixtureRequest) -> Iterator[Ob
     yield _observer
     _observer.check(request.node.name)
     TALLY.add("tests under the observer")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what failed: the end of all may be twenty minutes away."""
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    if EVERYTHING and report.failed and not worker and sys.__stderr__ is not None:
+        print(f"\n{report.nodeid}\n{report.longreprtext}", file=sys.__stderr__, flush=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

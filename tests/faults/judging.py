@@ -30,12 +30,15 @@ OUTCOME_POLL_S = 0.25
 class Reference:
     """An undisturbed run: how it ended, and its writes in their order.
 
-    `turned` is the number of the last call before the last step.
+    `turned` is the number of the last call before the last step. Whatever else happened to what
+    the operator watches has one of the `foreign` versions; `acted_at_s` is when steps were taken.
     """
 
     outcome: Outcome
     writes: tuple[Call, ...]
     turned: int
+    foreign: frozenset[int] = frozenset()
+    acted_at_s: tuple[float, ...] = ()
 
 
 class References:
@@ -44,11 +47,14 @@ class References:
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._known: dict[str, Reference] = {}
+        self._making: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def of(self, scenario: Scenario) -> Reference:
         """The reference. SandboxError if two undisturbed runs do not even agree."""
         with self._lock:
+            making = self._making.setdefault(scenario.name, threading.Lock())
+        with making:
             if scenario.name not in self._known:
                 first, second = (self._run(scenario) for _ in range(2))
                 told = differences(second.outcome, first.outcome)
@@ -65,7 +71,9 @@ class References:
             trial.await_quiet(REFERENCE_QUIET_S)
             writes = trial.proxy.log.writes(trial.began)
             kept = tuple(call for call in writes if call.kind != LEASES)
-            return Reference(trial.outcome(), kept, trial.turned)
+            foreign = trial.proxy.watches.versions - {call.version for call in writes}
+            acted = tuple(trial.acted_at_s)
+            return Reference(trial.outcome(), kept, trial.turned, frozenset(foreign), acted)
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Trial:
         self.began = 0
         self.turned = 0
         """Number of the last call before the last step."""
+        self.acted_at_s: list[float] = []
+        """When (monotonic seconds) each step was taken."""
         self.restarts = 0
         self._operator: OperatorProcess | None = None
         self._open = ExitStack()
@@ -111,6 +113,7 @@ class Trial:
         for number, step in enumerate(self.scenario.steps, 1):
             self.await_status(step.when, f"step {number} possible", deadline_s)
             self.turned = len(self.proxy.log)
+            self.acted_at_s.append(time.monotonic())
             step.do(self)
         if self.scenario.over is not None:
             self.await_status(self.scenario.over, "the end", deadline_s)
@@ -177,7 +180,8 @@ class Trial:
 
         def check() -> bool:
             nonlocal looked_s, known
-            answered, now_s = sum(proxy.log.answered() for proxy in self.proxies), time.monotonic()
+            answered = sum(proxy.log.answered("rollouts") for proxy in self.proxies)
+            now_s = time.monotonic()
             if answered == known and now_s - looked_s < LOOK_S:
                 return False
             looked_s, known = now_s, answered
