@@ -9,7 +9,6 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from tidegate.adapters.prometheus.render import RenderError, render
 from tidegate.api.constants import API_VERSION, GROUP
 from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.rollout import Rollout
@@ -133,6 +132,9 @@ def _errors(body: Mapping[str, object]) -> Iterator[FieldProblem]:
 
 def _unfilled(rollout: Rollout) -> Iterator[FieldProblem]:
     """Queries whose variables are unknown or out of place: the operator would say so in a run."""
+    # Its package brings aiohttp along, which other commands need not load.
+    from tidegate.adapters.prometheus.render import RenderError, render  # noqa: PLC0415 — as above
+
     subject = Subject(rollout.namespace, rollout.name, "revision", "", "")
     for index, metric in enumerate(rollout.spec.metrics):
         for field in ("query", "samples"):

@@ -113,7 +113,8 @@ def documents(file: str, text: str) -> Iterator[Document | Broken]:
     try:
         while loader.check_node():
             node = loader.get_node()
-            yield from _objects(file, node, loader)
+            if node is not None:
+                yield from _objects(file, node, loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         said = " ".join(filter(None, (error.context, error.problem)))
@@ -159,7 +160,7 @@ def _objects(file: str, node: yaml.Node, loader: _Loader) -> Iterator[Document |
         return
     twice = list(_twice(node))
     yield from (Broken(file, line, f"key {key!r} is written twice") for key, line in twice)
-    body = loader.construct_document(node) if not twice else None  # type: ignore[no-untyped-call]  # types-pyyaml leaves it out
+    body = loader.construct_document(node) if not twice else None
     if body is None:
         return
     if not isinstance(body, dict):

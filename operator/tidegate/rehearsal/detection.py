@@ -113,7 +113,7 @@ def quantile(values: Sequence[float], part: float) -> float:
 
 def at_most(runs: int) -> float:
     """The share that is excluded with 95 % confidence when none of so many runs showed it."""
-    return 1.0 - UNSURE ** (1.0 / runs)
+    return 1.0 - float(UNSURE ** (1.0 / runs))
 
 
 def _usual_errors(terms: Setting, errors: Errors | None) -> dict[str, Script]:

@@ -58,7 +58,8 @@ def sequential(bound: Bound) -> bool:
 def levels(spec: RolloutSpec, metric: Metric) -> Levels:
     """The levels of one metric under the bounds of this spec."""
     bounds = bounds_of(spec, metric.name)
-    guards = [bound for bound in bounds if isinstance(bound, Guard)] or list(bounds)
+    guards: list[Bound] = [bound for bound in bounds if isinstance(bound, Guard)]
+    guards = guards or list(bounds)
     first: Levels | None = None
     for stable in _usual(metric, bounds):
         good = next((v for v in _candidates(bounds, stable) if passes(bounds, v, stable)), None)

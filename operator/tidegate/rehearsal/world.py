@@ -254,8 +254,10 @@ class World:
                 del self.sets[revision]
             case SetWeight(name, weight, match):
                 self._set_weight(name, weight, match)
-            case PointDestination(destination, revision):
-                self._write(replace(self.routes, **{destination: revision}))
+            case PointDestination("canary", revision):
+                self._write(replace(self.routes, canary=revision))
+            case PointDestination(revision=revision):
+                self._write(replace(self.routes, stable=revision))
             case SwitchService(revision=revision):
                 self._write(replace(self.routes, stable=revision))
             case HoldRollout() | ReleaseRollout():
