@@ -15,6 +15,7 @@ from tests.mutants import (
     made_routes,
     pod_signals,
     providers,
+    rehearsals,
     scorecards,
     stale_views,
     takeovers,
@@ -36,6 +37,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *scorecards.MUTANTS,
     *pod_signals.MUTANTS,
     *providers.MUTANTS,
+    *rehearsals.MUTANTS,
 )
 
 SLICE = 4
