@@ -111,7 +111,7 @@ def _without_guards(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 def _samples(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for path, bound in _bounds(spec):
-        metric = _metric(spec, bound.metric)
+        metric = _metric(spec, bound.metric or "")
         if metric is None or tested(bound):
             continue
         known = metric.template is not None or metric.samples is not None
@@ -167,7 +167,7 @@ def _jumps(spec: RolloutSpec) -> Iterator[FieldProblem]:
 def _times(spec: RolloutSpec, index: int, phase: Phase) -> Iterator[FieldProblem]:
     path = f"spec.phases[{index}]"
     for place, gate in enumerate(phase.gates):
-        metric = _metric(spec, gate.metric)
+        metric = _metric(spec, gate.metric or "")
         window_s = metric.window_s if metric is not None and not tested(gate) else 0.0
         if max(phase.hold_s, gate.for_s or 0.0) < window_s:
             yield FieldProblem(
