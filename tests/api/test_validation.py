@@ -108,6 +108,13 @@ WRONG = [
         "stable gets no requests",
     ),
     (("guards.0.breaches", 2), "spec.guards[0].breaches", "must not be more than of"),
+    (
+        ("guards.0", {"metric": "error-rate", "max": 1, "failures": 2, "of": 3}),
+        "spec.guards[0].failures",
+        "set one of the two",
+    ),
+    (("guards.0.warnMax", 0.5), "spec.guards[0].warnMax", "must be less than max"),
+    (("guards.0.window", "500ms"), "spec.guards[0].window", "at least 1s"),
     (("phases.1.name", "canary-10"), "spec.phases[1].name", "'canary-10' is already taken"),
     (("template", None), "spec", "exactly one of template and workloadRef"),
     (("workloadRef", {**REF, "kind": "StatefulSet"}), "spec.workloadRef", "only a Deployment"),
@@ -215,11 +222,6 @@ NOT_YET = [
             ("scorecards[0].members[0].compare." + field, None),
         )
         for field, value in (UNBUILT_PARTS | {"test": "sequential"}).items()
-    ),
-    (("guards.0.severity", "critical"), ("guards[0].severity", None)),
-    (
-        ("phases.1.guards", [{"metric": "error-rate", "max": 1, "severity": "info"}]),
-        ("phases[1].guards[0].severity", None),
     ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),

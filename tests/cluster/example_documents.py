@@ -76,8 +76,13 @@ class Document:
         return body
 
 
-def document(cluster: Cluster, example: str, namespace: str) -> Document:
-    """The example of that name, its kustomization built, in that namespace; waits are short."""
+def document(
+    cluster: Cluster, example: str, namespace: str, *, window_s: float = MIN_INTERVAL_S
+) -> Document:
+    """The example of that name, its kustomization built, in that namespace; waits are short.
+
+    `window_s` is what a window takes at least: a second where answers are made up.
+    """
     folder = EXAMPLES / example
     if (folder / OVERLAY).exists():
         text = cluster.kubectl("kustomize", str(folder))
@@ -87,11 +92,11 @@ def document(cluster: Cluster, example: str, namespace: str) -> Document:
     for body in objects:
         body["metadata"]["namespace"] = namespace
         if body["kind"] == "Rollout":
-            _hurry(body["spec"])
+            _hurry(body["spec"], window_s)
     return Document(tuple(objects))
 
 
-def _hurry(spec: Object) -> None:
+def _hurry(spec: Object, window_s: float) -> None:
     for field, pace in PACE:
         spec[field] = pace | spec.get(field, {})
     gates = [gate for phase in spec.get("phases", ()) for gate in phase.get("gates", ())]
@@ -100,6 +105,8 @@ def _hurry(spec: Object) -> None:
     for field, value in spec.items():
         if field != "template":
             spec[field] = _hurried(value, field)
+    for metric in spec.get("metrics", ()):
+        metric["window"] = format_duration(max(window_s, LONGEST_S))
 
 
 def _hurried(value: Any, field: str) -> Any:

@@ -6,20 +6,23 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from demo.manifests import Shop
 from demo.operator_process import OperatorProcess
 from demo.stage import Stage
 from sandbox import Cluster, SandboxError
+from tests.adapters.prometheus.real import WINDOW_S, exporting, prometheus
 from tests.cluster.direct import administrator
-from tests.cluster.example_documents import BAKE, NAME, Document, document
+from tests.cluster.example_documents import BAKE, Document, document
+from tests.cluster.example_exporter import Business
 from tests.cluster.example_metrics import ExampleMetrics
 from tests.cluster.looks import selected, sizes, weights
 from tests.cluster.places import history_ended
 from tests.faults.arena import lease_rights
 
 Status = dict[str, Any]
+Metrics = TypeVar("Metrics", bound=ExampleMetrics | Business)
 
 DEADLINE_S = 120.0
 LOG_LINES = 15
@@ -37,17 +40,18 @@ def _stands(status: Status, name: str) -> bool:
     return run.get("stage") == "Baking" and home
 
 
-class Play:
+class Play(Generic[Metrics]):
     """One example, its operator and its metrics."""
 
-    def __init__(self, stage: Stage, example: Document, metrics: ExampleMetrics) -> None:
+    def __init__(self, stage: Stage, example: Document, metrics: Metrics) -> None:
         self.stage = stage
-        self.metrics = metrics
+        self.metrics: Metrics = metrics
         self.example = example
         rollout = example.rollout
         self.spec = rollout["spec"]
         self._over: set[str] = set()
-        self.shop = Shop(name=NAME, namespace=rollout["metadata"]["namespace"])
+        meta = rollout["metadata"]
+        self.shop = Shop(name=meta["name"], namespace=meta["namespace"])
 
     def open(self) -> str:
         """Apply all of it; returns the revision that is served then."""
@@ -91,24 +95,51 @@ class Play:
 
 
 @contextmanager
-def played(cluster: Cluster, folder: Path, example: str) -> Iterator[Play]:
-    """The example in a namespace of its own."""
+def played(cluster: Cluster, folder: Path, example: str) -> Iterator[Play[ExampleMetrics]]:
+    """The example in a namespace of its own; a script is its Prometheus."""
+    loaded = _loaded(cluster, example)
+    with (
+        ExampleMetrics(administrator(cluster), loaded.rollout) as metrics,
+        _playing(cluster, folder, loaded, metrics, metrics.url) as play,
+    ):
+        yield play
+
+
+@contextmanager
+def measured(cluster: Cluster, folder: Path, example: str) -> Iterator[Play[Business]]:
+    """The example in a namespace of its own; a real Prometheus scrapes what it asks for."""
+    loaded = _loaded(cluster, example, window_s=WINDOW_S)
+    meta = loaded.rollout["metadata"]
+    business = Business(administrator(cluster), meta["namespace"], meta["name"])
+    with (
+        exporting(business),
+        prometheus(folder, {"business": business}) as url,
+        _playing(cluster, folder, loaded, business, url) as play,
+    ):
+        yield play
+
+
+def _loaded(cluster: Cluster, example: str, **pace: float) -> Document:
     namespace = f"example-{next(_numbers)}"
     head = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
     for body in (head, *lease_rights(namespace)):
         cluster.apply(body)
-    loaded = document(cluster, example, namespace)
-    with ExampleMetrics(administrator(cluster), loaded.rollout) as metrics:
-        stage = Stage(cluster, folder)
-        stage.operator = OperatorProcess(
-            cluster, folder, prometheus_url=metrics.url, namespace=namespace
-        )
-        stage.operator.start()
-        play = Play(stage, loaded, metrics)
-        try:
-            yield play
-            stage.close(play.shop)
-        finally:
-            stage.operator.stop()
-        log = stage.operator.log_file.read_text()
-        assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:5000]
+    return document(cluster, example, namespace, **pace)
+
+
+@contextmanager
+def _playing(
+    cluster: Cluster, folder: Path, loaded: Document, metrics: Metrics, url: str
+) -> Iterator[Play[Metrics]]:
+    stage = Stage(cluster, folder)
+    namespace = loaded.rollout["metadata"]["namespace"]
+    stage.operator = OperatorProcess(cluster, folder, prometheus_url=url, namespace=namespace)
+    stage.operator.start()
+    play = Play(stage, loaded, metrics)
+    try:
+        yield play
+        stage.close(play.shop)
+    finally:
+        stage.operator.stop()
+    log = stage.operator.log_file.read_text()
+    assert "Traceback" not in log, log[log.index("Traceback") - 500 :][:5000]

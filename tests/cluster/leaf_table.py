@@ -28,8 +28,26 @@ COMPARE = {
     "margin": 1.2,
     "confidence": 0.95,
 }
-BOUND = {"metric": "errors", "min": 0, "max": 1, "interval": "1s", "minSamples": 1}
-GUARD = BOUND | {"breaches": 1, "of": 2, "then": "hold"}
+BOUND = {
+    "metric": "errors",
+    "min": 0,
+    "max": 1,
+    "interval": "1s",
+    "minSamples": 1,
+    "warnMin": 0.1,
+    "warnMax": 0.9,
+    "window": "10s",
+    "delay": "1s",
+}
+PLAIN_GUARD = BOUND | {
+    "then": "hold",
+    "severity": "info",
+    "onNoData": "blind",
+    "onError": "blind",
+    "blind": {"after": "1m", "then": "hold"},
+}
+GUARD = PLAIN_GUARD | {"breaches": 1, "of": 2}
+ROW_GUARD = PLAIN_GUARD | {"failures": 2}
 METRIC = {
     "name": "errors",
     "template": "envoy-error-rate",
@@ -130,7 +148,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.phases[].gates[].scorecard": (METRICS, CARDS, ("phases.0.gates", [SCORED])),
     "spec.guards": (METRICS, ("guards", [GUARD])),
     "spec.guards[].compare": (METRICS, ("guards", [GUARD | {"compare": COMPARE}])),
-    "spec.guards[].severity": (METRICS, ("guards", [GUARD | {"severity": "info"}])),
+    "spec.guards[].failures": (METRICS, ("guards", [ROW_GUARD])),
     "spec.phases[].replicas": (("phases.0.replicas", 1),),
     "spec.phases[].deadline": (("phases.0.deadline", "3h"),),
     "spec.phases[].onTimeout": (("phases.0.deadline", "3h"), ("phases.0.onTimeout", "hold")),
@@ -140,13 +158,10 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         ("phases.0.gates", [BOUND | {"compare": COMPARE}]),
     ),
     "spec.phases[].guards": (METRICS, ("phases.0.guards", [GUARD])),
+    "spec.phases[].guards[].failures": (METRICS, ("phases.0.guards", [ROW_GUARD])),
     "spec.phases[].guards[].compare": (
         METRICS,
         ("phases.0.guards", [GUARD | {"compare": COMPARE}]),
-    ),
-    "spec.phases[].guards[].severity": (
-        METRICS,
-        ("phases.0.guards", [GUARD | {"severity": "info"}]),
     ),
     **{
         f"spec.phases[].match[].headers.*.{way}": (

@@ -16,16 +16,16 @@ from demo.operator_process import install_rights
 from sandbox import Cluster
 from sandbox.waiting import wait_until
 from tests.cluster.example_documents import BAKE
+from tests.cluster.example_metrics import ExampleMetrics
 from tests.cluster.example_plays import Play, played
 from tests.cluster.looks import recorded
 from tests.observer.observer import Observer, watching
 
 pytestmark = pytest.mark.api
 
-Played = Callable[..., AbstractContextManager[Play]]
+Played = Callable[..., AbstractContextManager[Play[ExampleMetrics]]]
 
 PHASES = {
-    "canary": {"canary": (10, 1)},
     "four-steps": {"five": (5, 1), "quarter": (25, 2), "half": (50, 4)},
     "hybrid": {
         "canary-5": (5, 1),
@@ -56,7 +56,7 @@ def play(
     watcher.check(request.node.name)
 
 
-def _at_rest(play: Play, revision: str) -> None:
+def _at_rest(play: Play[ExampleMetrics], revision: str) -> None:
     """Only that revision's pods are left, and all routes lead there."""
     full = play.spec["replicas"]
     wait_until(lambda: play.pods() == {revision: (full, full)}, AT_REST_S, "other pods are gone")
@@ -69,7 +69,7 @@ def _at_rest(play: Play, revision: str) -> None:
     assert {play.selected(service) for service in services.values()} <= {revision}
 
 
-def _walked(play: Play, example: str, until: str) -> None:
+def _walked(play: Play[ExampleMetrics], example: str, until: str) -> None:
     """Through the phases before that one, each with the picture that its document asks for."""
     full = play.spec["replicas"]
     for name, (weight, canary_pods) in PHASES[example].items():
@@ -114,7 +114,6 @@ def test_where_nothing_is_previewed_the_switch_is_at_once(play: Played) -> None:
 @pytest.mark.parametrize(
     ("example", "phase", "metric"),
     [
-        ("canary", "canary", "error-rate"),
         ("four-steps", "five", "error-rate"),
         ("four-steps", "half", "latency-p95"),
         ("hybrid", "canary-5", "agents-failed"),

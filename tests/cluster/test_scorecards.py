@@ -57,7 +57,7 @@ def test_a_slow_release_stays_waits_for_its_score_and_goes_back_once_it_also_fai
         on.metrics.fails("error-rate", canary)
         status = on.ended(1, "Reverted")
         assert status["stableRevision"] == first
-        told = "guard health is 20, must be >= 50 of 100 (failed 2 of 3): error-rate "
+        told = "guard health is 20, must be >= 50 of 100 (failed 2 of 3; critical): error-rate "
         assert told in status["message"]
         recorded(on.stage, on.shop, 1, "Reverted", "GuardBreached")
 

@@ -25,7 +25,7 @@ def test_a_tighter_bound_of_the_phase_sends_back_what_the_usual_one_lets_pass():
     assert in_phase(spec=spec(), readings=readings).decided().status.run is not None
     decision = in_phase(spec=guarded(TIGHT), readings=readings).decided()
     assert decision.effect == SetWeight("shop", 0)
-    expected = "guard errors is 0.005, must be <= 0.001 (failed 1 of 1)"
+    expected = "guard errors is 0.005, must be <= 0.001 (failed 1 of 1; critical)"
     assert decision.status.last_run.message == expected
 
 

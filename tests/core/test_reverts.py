@@ -24,7 +24,7 @@ def test_a_breach_sends_back_from_every_stage_even_in_a_pause(at_stage, paused):
 
 def test_a_breach_tells_value_and_bound():
     message = in_phase(readings=BAD).decided().status.last_run.message
-    assert message == "guard errors is 0.25, must be <= 0.01 (failed 1 of 1)"
+    assert message == "guard errors is 0.25, must be <= 0.01 (failed 1 of 1; critical)"
 
 
 def test_a_breach_that_pauses_says_which_guard_and_sends_nothing_back():

@@ -43,7 +43,7 @@ def test_a_score_below_marginal_sends_back_and_names_who_failed():
     decision = in_phase(spec=scored_spec(), readings=readings).decided()
     assert decision.effect == SetWeight("shop", 0)
     assert decision.status.last_run.message.startswith(
-        "guard health is 60, must be >= 75 of 100 (failed 1 of 1): "
+        "guard health is 60, must be >= 75 of 100 (failed 1 of 1; critical): "
         "success 0.2 (must be >= 0.9) fails, weight 25; goals 0.2 "
     )
 

@@ -7,6 +7,7 @@ import random
 
 from tests.mutants import (
     after_promotion,
+    bounds,
     comparisons,
     evidence,
     header_routes,
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *made_routes.MUTANTS,
     *comparisons.MUTANTS,
     *scorecards.MUTANTS,
+    *bounds.MUTANTS,
 )
 
 SLICE = 4

@@ -147,6 +147,8 @@ def test_what_was_not_measured_is_no_pass(odd: Object):
         (0.9, ">= 0.95", False),
         (0.5, "0.1 .. 0.6", True),
         (0.7, "0.1 .. 0.6", False),
+        (0.7, ">= stable", True),
+        (0.7, "<= 0.6, >= stable", False),
     ],
 )
 def test_a_bound_is_read_as_people_read_it(value: float, bound: str, fine: bool):

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.traffic
 PROMETHEUS_DOWN_S = 60.0
 ISTIOD_STALLED_S = 90.0
 KILLS = 10
+DRAIN_MAX = "30s"
 LONG_HOLD = "20s"
 """Prometheus has to be down, and its last answers too old, before a phase can end."""
 
@@ -28,6 +30,13 @@ LONG_HOLD = "20s"
 def _sandbox(stage: Stage) -> Sandbox:
     assert isinstance(stage.cluster, Sandbox)
     return stage.cluster
+
+
+def _blind(status: dict[str, Any]) -> bool:
+    return any(
+        condition["type"] == "MetricsAvailable" and condition["status"] == "False"
+        for condition in status.get("conditions", ())
+    )
 
 
 def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage) -> None:
@@ -40,15 +49,7 @@ def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage)
         sandbox.stop_server("prometheus")
         stopped = time.monotonic()
         try:
-            traffic_stage.await_status(
-                shop,
-                "the blindness is said",
-                lambda s: any(
-                    c["type"] == "MetricsAvailable" and c["status"] == "False"
-                    for c in s.get("conditions", ())
-                ),
-                deadline_s=40,
-            )
+            traffic_stage.await_status(shop, "the blindness is said", _blind, deadline_s=40)
             weights_seen = set()
             while time.monotonic() - stopped < PROMETHEUS_DOWN_S:
                 weights_seen.add(traffic_stage.status(shop).get("weight"))
@@ -59,6 +60,49 @@ def test_prometheus_gone_for_a_minute_only_holds_a_release(traffic_stage: Stage)
         traffic_stage.await_status(shop, "promoted", promoted(1), deadline_s=120)
         traffic_stage.await_old_pods_gone(shop, deadline_s=90)
         assert scene.failures() == []
+
+
+def test_prometheus_gone_for_good_ends_as_the_policy_says(traffic_stage: Stage) -> None:
+    """One Rollout goes back by itself, the other waits for a person: nobody's request fails.
+
+    Not even requests per revision can be counted any more: weights move at once, and the old
+    pods stay as long as `drain.max` says.
+    """
+    phases = ({**STEPS[0], "hold": LONG_HOLD}, STEPS[1])
+    back, wait = (
+        Shop(
+            name=f"gone-{then}",
+            phases=phases,
+            extra={
+                "blind": {"after": "10s", "then": then},
+                "drain": {"min": "2s", "max": DRAIN_MAX},
+            },
+        )
+        for then in ("revert", "hold")
+    )
+    sandbox = _sandbox(traffic_stage)
+    with (
+        under_load(traffic_stage, back, App("v1")) as reverting,
+        under_load(traffic_stage, wait, App("v1")) as holding,
+    ):
+        for shop in (back, wait):
+            traffic_stage.release(shop, App("v2"))
+        for shop in (back, wait):
+            traffic_stage.await_weight(shop, 10, deadline_s=60)
+        sandbox.stop_server("prometheus")
+        try:
+            traffic_stage.await_state(back, "Reverted", deadline_s=90)
+            held = traffic_stage.await_status(wait, "the blindness is said", _blind, deadline_s=40)
+            assert (held["state"], held["weight"]) == ("Progressing", 10)
+            traffic_stage.act(wait, "abort", "nothing is measured")
+            traffic_stage.await_state(wait, "Reverted", deadline_s=60)
+            for shop in (back, wait):
+                traffic_stage.await_old_pods_gone(shop, deadline_s=120)
+            reasons = [traffic_stage.status(shop)["lastRun"]["reason"] for shop in (back, wait)]
+        finally:
+            sandbox.start_server("prometheus")
+        assert reasons == ["MetricsBlind", "Aborted"]
+        assert (reverting.failures(), holding.failures()) == ([], [])
 
 
 def test_a_stalled_istiod_costs_no_request(traffic_stage: Stage) -> None:

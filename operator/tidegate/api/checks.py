@@ -6,9 +6,12 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
+from tidegate.api.blind import Blind
 from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
 
 Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
+Unmeasured = Literal["blind", "fail", "ignore"]
+Severity = Literal["info", "warning", "critical"]
 ChangePercent = Annotated[float, Field(ge=0, le=limits.MAX_PERCENT_CHANGE)]
 
 
@@ -177,12 +180,16 @@ class Bound(ApiModel):
         ),
         Rule(
             cel="!has(self.scorecard) || !has(self.min) && !has(self.max) && "
-            "!has(self.compare) && !has(self.minSamples)",
+            "!has(self.compare) && !has(self.minSamples) && !has(self.warnMin) && "
+            "!has(self.warnMax) && !has(self.window)",
             message="a scorecard has its own marks: set min, max, compare and minSamples in its "
-            "members",
+            "members, window in its metrics, and leave warn levels out",
             holds=lambda bound: (
                 bound.scorecard is None
-                or (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                or (
+                    (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                    and (bound.warn_min, bound.warn_max, bound.window_s) == (None,) * 3
+                )
             ),
             field=".scorecard",
         ),
@@ -197,6 +204,32 @@ class Bound(ApiModel):
             message="interval must be at least 1s",
             holds=lambda bound: bound.interval_s >= limits.MIN_INTERVAL_S,
             field=".interval",
+        ),
+        Rule(
+            cel="!has(self.window) || duration(self.window) >= duration('1s')",
+            message="window must be at least 1s",
+            holds=lambda bound: bound.window_s is None or bound.window_s >= limits.MIN_WINDOW_S,
+            field=".window",
+        ),
+        Rule(
+            cel="!has(self.warnMax) || !has(self.max) || self.warnMax < self.max",
+            message="warnMax must be less than max, beyond which the value fails",
+            holds=lambda bound: None in (bound.warn_max, bound.max) or bound.warn_max < bound.max,
+            field=".warnMax",
+        ),
+        Rule(
+            cel="!has(self.warnMin) || !has(self.min) || self.warnMin > self.min",
+            message="warnMin must be more than min, below which the value fails",
+            holds=lambda bound: None in (bound.warn_min, bound.min) or bound.warn_min > bound.min,
+            field=".warnMin",
+        ),
+        Rule(
+            cel="!has(self.warnMin) || !has(self.warnMax) || self.warnMin <= self.warnMax",
+            message="warnMin must not be more than warnMax, or every value would be told",
+            holds=lambda bound: (
+                None in (bound.warn_min, bound.warn_max) or bound.warn_min <= bound.warn_max
+            ),
+            field=".warnMin",
         ),
     )
 
@@ -218,6 +251,26 @@ class Bound(ApiModel):
         description="Number of samples below which the metric is undecided, neither pass nor fail.",
     )
     compare: Compare | None = Field(None, description="Bound relative to another revision.")
+    warn_min: MetricValue | None = Field(
+        None,
+        description="Value below which people are told, once a run, in the metric's unit; it still "
+        "passes (left out, none).",
+    )
+    warn_max: MetricValue | None = Field(
+        None,
+        description="Value above which people are told, once a run, in the metric's unit; it still "
+        "passes (left out, none).",
+    )
+    window_s: DurationS | None = Field(
+        None,
+        description="Length of time a measurement looks back, at least 1s, in place of the "
+        "metric's window (left out, that of the metric).",
+    )
+    delay_s: DurationS | None = Field(
+        None,
+        description="Time before measurements count: of a gate, since the phase's hold began; of a "
+        "guard, since the phase's weight was first there (left out, 0s).",
+    )
 
 
 class Guard(Bound):
@@ -229,6 +282,12 @@ class Guard(Bound):
             message="breaches must not be more than of",
             holds=lambda guard: guard.breaches <= guard.of,
             field=".breaches",
+        ),
+        Rule(
+            cel="!has(self.failures) || self.breaches == 1 && self.of == 1",
+            message="failures counts in a row, breaches among the last `of`: set one of the two",
+            holds=lambda guard: guard.failures is None or (guard.breaches, guard.of) == (1, 1),
+            field=".failures",
         ),
     )
 
@@ -244,12 +303,48 @@ class Guard(Bound):
         le=limits.MAX_BREACHES,
         description="Number of last measurements that are looked at (default 1).",
     )
+    failures: int | None = Field(
+        None,
+        ge=1,
+        le=limits.MAX_BREACHES,
+        description="Number of failed measurements in a row that trip it, in place of breaches and "
+        "of; a restart of the operator counts on (left out, breaches and of decide).",
+    )
     then: Literal["revert", "pause", "hold"] = Field(
         "revert", description="What happens when it trips: revert, pause or hold (default revert)."
     )
-    severity: Literal["info", "warning", "critical"] | None = Field(
-        None, description="How loudly people are told: info, warning or critical."
+    severity: Severity | None = Field(
+        None,
+        description="How loudly people are told, whatever `then` does: info, warning or critical "
+        "(left out, critical with then revert, else warning).",
     )
+
+    on_no_data: Unmeasured = Field(
+        "blind",
+        description="What no data about the new revision means once it has traffic: blind (the "
+        "guard cannot see; blind decides), fail (a failed measurement) or ignore (nothing waits "
+        "for it, and the release may be promoted unmeasured) (default blind).",
+    )
+    on_error: Unmeasured = Field(
+        "blind",
+        description="What a failed query means once there is traffic: blind, fail or ignore, as "
+        "with onNoData (default blind).",
+    )
+    blind: Blind | None = Field(
+        None,
+        description="What to do when this guard cannot be measured, in place of spec.blind (left "
+        "out, that decides).",
+    )
+
+    @property
+    def row(self) -> tuple[int, int]:
+        """How many failed measurements trip it, among how many of the last."""
+        return (self.failures, self.failures) if self.failures else (self.breaches, self.of)
+
+    @property
+    def loudness(self) -> Severity:
+        """The severity, or what stands for one that is left out."""
+        return self.severity or ("critical" if self.then == "revert" else "warning")
 
 
 class Gate(Bound):

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
+from tidegate.api.blind import Blind
 from tidegate.api.checks import Guard, Metric
 from tidegate.api.constants import FINALIZER
 from tidegate.api.content import ContentOf
@@ -112,17 +113,6 @@ class FastTrack(ApiModel):
         le=limits.MAX_PROVEN,
         description="Number of proven revisions before stable, newest first, that are released "
         "without phases; guards stay on (default 0: none).",
-    )
-
-
-class Blind(ApiModel):
-    """What to do when metrics cannot be read."""
-
-    after_s: DurationS = Field(
-        300.0, description="Time without readable metrics before anything is done (default 5m)."
-    )
-    then: Literal["hold", "revert"] = Field(
-        "hold", description="What is done then: hold or revert (default hold)."
     )
 
 

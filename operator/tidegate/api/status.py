@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
+from tidegate.api.checks import Severity
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
@@ -73,6 +74,10 @@ class PhaseStatus(ApiModel):
     started_at: Timestamp | None = Field(
         None, description="When its hold began to count (pods ready, traffic there), in UTC."
     )
+    reached_at: Timestamp | None = Field(
+        None,
+        description="When its weight was first there, in UTC; delays of guards count from then.",
+    )
     timed_out_at: Timestamp | None = Field(
         None, description="When its deadline was found to be over, in UTC; none while it is not."
     )
@@ -114,6 +119,12 @@ class RunStatus(ApiModel):
         max_length=limits.MAX_OVERLOOKED,
         description="What would have stopped the run, had mode been enforce: checks, phases and "
         "blind. The history says when and why.",
+        json_schema_extra=SET,
+    )
+    warned: tuple[CheckId, ...] = Field(
+        (),
+        max_length=limits.MAX_WARNED,
+        description="Checks whose value was beyond a warn level in this run, as was told.",
         json_schema_extra=SET,
     )
     history: tuple[RunEntry, ...] = Field(
@@ -176,8 +187,28 @@ class CheckStatus(ApiModel):
         None, description="Since when it has passed without a break, in UTC."
     )
     detail: Detail = Field("", description="More about the verdict, in one sentence.")
-    about: ShortText = Field(
-        "", description="Digest of the scorecard that the score is of; empty for a metric."
+    about: ShortText = Field("", description="Digest of the scorecard whose score it is.")
+    severity: Severity | None = Field(
+        None,
+        description="How loudly people are told of a guard: info, warning or critical; none of a "
+        "gate.",
+    )
+    warning: bool = Field(
+        default=False, description="Whether the value passes, and is beyond a warn level."
+    )
+    failures: int = Field(
+        0,
+        ge=0,
+        le=limits.MAX_BREACHES,
+        description="Failed measurements in a row, of a guard with `failures` and at most those.",
+    )
+    ignored: bool = Field(
+        default=False,
+        description="Whether the guard's onNoData or onError lets the release go on unmeasured.",
+    )
+    blind_since: Timestamp | None = Field(
+        None,
+        description="Since when a guard with a `blind` of its own cannot be measured, in UTC.",
     )
 
 

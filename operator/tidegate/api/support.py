@@ -39,8 +39,6 @@ _NO_TEST: Final = (
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
     f"{MEMBERS}.compare.test": (_is_set, _NO_TEST),
-    "spec.guards[].severity": (_is_set, "severity is not built yet; leave it out"),
-    "spec.phases[].guards[].severity": (_is_set, "severity is not built yet; leave it out"),
     "spec.phases[].approval": (
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tidegate.api.base import ApiModel
+from tidegate.api.bound_checks import bound_problems
 from tidegate.api.checks import Bound, Metric
 from tidegate.api.compare_checks import compare_problems
 from tidegate.api.constants import (
@@ -37,6 +38,7 @@ def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
         *header_problems(spec),
         *compare_problems(spec),
         *scorecard_problems(spec),
+        *bound_problems(spec),
     )
 
 

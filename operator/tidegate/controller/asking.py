@@ -131,6 +131,8 @@ def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question
     if counts:
         # Windows that overlap would count an error twice, so one is as long as the interval.
         metric = metric.model_copy(update={"window_s": bound.interval_s})
+    elif bound.window_s is not None:
+        metric = metric.model_copy(update={"window_s": bound.window_s})
     return Question(
         metric,
         subject,

@@ -14,6 +14,7 @@ from tidegate.core import reasons, resting
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.measuring import obstacle_to_raise
+from tidegate.core.proving import forgiven
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import canary_pointed, canary_size_up
@@ -93,7 +94,7 @@ def _obstacle(scene: Scene) -> str:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
     for check, guard in scene.guards() if scene.full and not scene.observing else ():
         verdict = verdict_of(scene, check)
-        if verdict is not Verdict.PASS:
+        if verdict is not Verdict.PASS and not forgiven(scene, check):
             return f"guard {guard.metric} is {verdict.value}"
     return ""
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from tidegate.api.checks import Guard
-from tidegate.core.comparing import against
+from tidegate.core.comparing import against, levels
+from tidegate.core.numbers import beside
 from tidegate.core.observation import Reading
 from tidegate.core.proving import breached, evidence_text
 from tidegate.core.scene import Check, Scene
@@ -27,13 +28,22 @@ def breaches(
             yield check, guard, readings
 
 
+def alarms(guard: Guard) -> bool:
+    """Whether what it did is told as a warning: an event has no other word for `critical`."""
+    return guard.loudness != "info"
+
+
 def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> str:
     """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
-        return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+        shown = evidence_text(scene, check)
+        return f"guard {guard.metric} must be {bound_text(guard)}: {shown} ({guard.loudness})"
+    value = "not measured"
+    if reading.value is not None:
+        value = beside(reading.value, levels(guard, reading))
+    row = f"{guard.breaches} of {guard.of}" if not guard.failures else f"{guard.failures} in a row"
     told = f": {reading.detail}" if check.card is not None else ""
-    value = "not measured" if reading.value is None else f"{reading.value:.4g}"
     return (
         f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
-        f"(failed {guard.breaches} of {guard.of}){told}"
+        f"(failed {row}; {guard.loudness}){told}"
     )

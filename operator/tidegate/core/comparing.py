@@ -12,6 +12,7 @@ from typing import Final
 
 from tidegate.api.checks import Bound, Compare
 from tidegate.api.status import Verdict
+from tidegate.core.numbers import beside, exact
 from tidegate.core.observation import Answer, Reading
 
 PERCENT: Final = 100.0
@@ -51,7 +52,7 @@ class Limit:
         """As people read it, e.g. `<= stable + 10 %`."""
         sign = "-" if self.change < 0 else "+"
         unit = " %" if self.percent else ""
-        far = f" {sign} {abs(self.change):g}{unit}" if self.change else ""
+        far = f" {sign} {exact(abs(self.change))}{unit}" if self.change else ""
         return f"{'<=' if self.upper else '>='} stable{far}"
 
 
@@ -115,12 +116,20 @@ def against(bound: Bound, reading: Reading) -> str:
     return "" if bound.compare is None or other is None else f" against {other:.4g} of stable"
 
 
+def levels(bound: Bound, reading: Reading) -> tuple[float | None, ...]:
+    """Every number that a value is compared with: its bounds, and those beside stable's value."""
+    other = _value(reading.stable)
+    compared = limits(bound.compare) if bound.compare is not None and other is not None else ()
+    edges = tuple(limit.edge(other) for limit in compared if other is not None)
+    return (bound.min, bound.max, bound.warn_min, bound.warn_max, *edges)
+
+
 def sentence(bound: Bound, reading: Reading) -> str:
     """What a person should know of a comparison, and why it is undecided; "" without one."""
     stable, other = reading.stable, _value(reading.stable)
     if bound.compare is None or reading.value is None or stable is None or other is None:
         return ""
-    said = f"{reading.value:.4g}{against(bound, reading)}"
+    said = f"{beside(reading.value, levels(bound, reading))}{against(bound, reading)}"
     if _too_few(bound, stable):
         return (
             f"{said}, of which {stable.samples or 0:g} samples are known, not {bound.min_samples}"

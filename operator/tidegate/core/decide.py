@@ -32,8 +32,9 @@ from tidegate.core import (
     revert,
     running,
     undoing,
+    warning,
 )
-from tidegate.core.breaches import breaches
+from tidegate.core.breaches import alarms, breaches
 from tidegate.core.decision import (
     Decision,
     HoldRollout,
@@ -127,6 +128,7 @@ RULES: tuple[Callable[[Scene], Step | None], ...] = (
     observing.step,
     answering.answer,
     revert.found_back,
+    warning.step,
 )
 
 
@@ -214,9 +216,12 @@ def _paused_by_guard(scene: Scene) -> Step | None:
     for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
         if guard.then != "pause":
             continue
-        message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
+        message = (
+            f"guard {guard.metric} must be {bound_text(guard)} ({guard.loudness}); resume when it "
+            "is understood"
+        )
         pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)
-        note = Note(reasons.PAUSED, message, warning=True)
+        note = Note(reasons.PAUSED, message, warning=alarms(guard))
         return Step(changed(scene.status, pause=pause), None, (note,), reasons.PAUSED, message)
     return None
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.api.status import CheckStatus, Draining, Stage, TrafficStatus, Verdict
+from tidegate.api.status import CheckStatus, Draining, PhaseStatus, Stage, TrafficStatus
+from tidegate.core import blindness
 from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
 from tidegate.core.observation import RevisionView, RoutesView
 from tidegate.core.proving import gathered, status_of
-from tidegate.core.scene import Check, Scene, changed
+from tidegate.core.scene import ALWAYS, Check, Scene, changed
 from tidegate.core.shares import read_as
 from tidegate.core.verdicts import bound_text
 
@@ -35,7 +36,8 @@ def understood(scene: Scene) -> Scene:
 
 def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
-    weighed = changed(scene.status, evidence=gathered(scene))
+    known = {check.id: check for check in scene.status.checks}
+    weighed = changed(scene.status, evidence=gathered(scene), phase=_reached(scene))
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
         scene.status,
@@ -49,7 +51,7 @@ def record(scene: Scene) -> Scene:
         **_waiting(scene),
         canary_ready_since=_since(status.canary_ready_since, scene.now, holds=_canary_ready(scene)),
         deadline_since=counted_since(scene),
-        blind_since=_since(status.blind_since, scene.now, holds=_blind(scene)),
+        **blindness.times(scene, known),
     )
     return Scene(scene.rollout, status, scene.observed, scene.now)
 
@@ -123,7 +125,8 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
         return None
     asked = (check.bound.metric, bound_text(check.bound), check.card.about if check.card else "")
     since = scene.measured_since
-    before = since is not None and known.measured_at is not None and known.measured_at < since
+    counts = max(since or ALWAYS, scene.counts_from(check))
+    before = known.measured_at is not None and known.measured_at < counts
     return None if before or (known.metric, known.bound, known.about) != asked else known
 
 
@@ -168,14 +171,20 @@ def _canary_ready(scene: Scene) -> bool:
     return scene.run is not None and scene.canary is not None and scene.canary.ready > 0
 
 
-def _blind(scene: Scene) -> bool:
-    """Whether a guard that must watch traffic now has nothing to look at."""
-    if scene.run is None or scene.run.stage is Stage.PREPARING:
-        return False
-    if scene.routes is None or (scene.routes.idle_canary and not scene.baking):
-        return False
-    blind = (Verdict.NODATA, Verdict.ERROR)
-    return any(check.kind == "guard" and check.verdict in blind for check in scene.status.checks)
+def _reached(scene: Scene) -> PhaseStatus | None:
+    """The phase with when its weight was first there, where the delay of a guard asks for it.
+
+    Only the first time counts: a weight that somebody keeps changing must not keep a guard off.
+    """
+    at, phase, traffic = scene.status.phase, scene.phase, scene.status.traffic
+    if at is None or phase is None or at.reached_at is not None or traffic is None:
+        return at
+    wanted = (phase.weight, match_text(phase.match))
+    if (traffic.weight, traffic.match) != wanted or traffic.weight_since is None:
+        return at
+    if not any(guard.delay_s for _, guard in scene.guards()):
+        return at
+    return at.model_copy(update={"reached_at": traffic.weight_since})
 
 
 def _since(known: datetime | None, now: datetime, *, holds: bool) -> datetime | None:

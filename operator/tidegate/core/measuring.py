@@ -9,11 +9,11 @@ from tidegate.api.status import Verdict
 from tidegate.core import adopting
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
-from tidegate.core.proving import trouble
+from tidegate.core.proving import forgiven, trouble
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Check, Scene
-from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes
+from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes, ignores
 
 FIRST_LOOK_S = 1.0
 """How long after a change of the routes every check is looked at, whatever its interval."""
@@ -93,7 +93,7 @@ def unanswered(scene: Scene) -> str:
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
             return f"metric {check.bound.metric} was not asked yet"
-        if readings[-1].answer is Answer.ERROR:
+        if readings[-1].answer is Answer.ERROR and not ignores(check.bound, readings[-1]):
             return f"metric {check.bound.metric} cannot be measured: {readings[-1].detail}"
     return ""
 
@@ -109,7 +109,7 @@ def obstacle_to_raise(scene: Scene) -> str:
         if not answers or not fresh(guard, answers[-1].at, scene.now):
             return f"guard {guard.metric} was not read yet"
         verdict = verdict_of(scene, check)
-        if verdict is Verdict.ERROR:
+        if verdict is Verdict.ERROR and not ignores(guard, readings[-1]):
             return f"guard {guard.metric} cannot be measured: {trouble(check, readings[-1])}"
         if verdict is Verdict.FAIL:
             return f"guard {guard.metric} fails now"
@@ -126,7 +126,9 @@ def obstacle_to_pass(scene: Scene) -> str:
     dark = scene.phase.weight == 0 and not scene.phase.match
     for check, guard in scene.guards():
         verdict = verdict_of(scene, check)
-        if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):
+        if verdict is Verdict.PASS or (dark and verdict is Verdict.NODATA):
+            continue
+        if not forgiven(scene, check):
             return f"guard {guard.metric} is {verdict.value}"
     for check, gate in scene.gates(scene.phase):
         status = known.get(check.id)

@@ -28,6 +28,8 @@ class Reading:
     `stable` is the answer about the stable arm at the same time and for the same window, where the
     check compares with it; None where it was not asked, or where there is nobody to compare with.
     `verdict` is set where `value` is the score of a scorecard: what the card says of it.
+    `early` and `due` are how a scene sees it: taken within the check's delay, or while the revision
+    had traffic, so that no value at all says something.
     """
 
     at: datetime
@@ -37,6 +39,8 @@ class Reading:
     detail: str = ""
     stable: Reading | None = None
     verdict: Verdict | None = None
+    early: bool = False
+    due: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,15 @@ before traffic, deadlines for pods and phases count, and people can abort.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from tidegate.api.limits import MAX_OVERLOOKED
 from tidegate.core import reasons
-from tidegate.core.breaches import breach_text, breaches
+from tidegate.core.blindness import too_long
+from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.scene import Scene, Step, changed
 
-BLIND = "blind"
 OVERLOOKED = "mode observe overlooked"
 WOULD = {
     "revert": (reasons.WOULD_REVERT, "would have been sent back"),
@@ -30,9 +29,10 @@ def step(scene: Scene) -> Step | None:
     """Write down what would have been done, of each guard once a run."""
     if not scene.observing or scene.run is None or scene.undo:
         return None
-    for what, then, why in _would(scene):
+    for what, then, why, warning in _would(scene):
         reason, words = WOULD[then]
-        told = overlooked(scene, what, reason, f"run {scene.run.number} {words}: {why}")
+        message = f"run {scene.run.number} {words}: {why}"
+        told = overlooked(scene, what, reason, message, warning=warning)
         if told is not None:
             return told
     return None
@@ -65,9 +65,9 @@ def summed_up(scene: Scene, message: str) -> str:
     return f"{message}; {OVERLOOKED} {', '.join(told)}" if told else message
 
 
-def _would(scene: Scene) -> Iterator[tuple[str, str, str]]:
+def _would(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
     for check, guard, readings in breaches(scene):
-        yield check.id, guard.then, breach_text(scene, check, guard, readings[-1])
-    blind, since = scene.spec.blind, scene.status.blind_since
-    if since is not None and scene.now - since >= timedelta(seconds=blind.after_s):
-        yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s"
+        why = breach_text(scene, check, guard, readings[-1])
+        yield check.id, guard.then, why, alarms(guard)
+    for what, then, why in too_long(scene):
+        yield what, then, why, True

@@ -15,6 +15,7 @@ from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import FIRST_LOOK_S
+from tidegate.core.proving import forgiven
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.running import (
@@ -53,7 +54,8 @@ def _guarded(scene: Scene) -> Step | None:
         verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS and readings[-1].at < seen_since:
             verdict = Verdict.NODATA  # measured before it had all the traffic
-        if verdict is not Verdict.PASS:
+        asked = bool(readings) and readings[-1].at >= seen_since
+        if verdict is not Verdict.PASS and not (asked and forgiven(scene, check)):
             return Step(
                 scene.status,
                 reason=reasons.WAITING_FOR_METRICS,

@@ -17,7 +17,7 @@ from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.status import CheckStatus, Verdict
-from tidegate.core import looking, weighing
+from tidegate.core import failing, looking, weighing
 from tidegate.core.comparing import stable_failed
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Check, Scene
@@ -27,7 +27,9 @@ from tidegate.core.verdicts import (
     check_status,
     fresh,
     guard_breached,
+    ignores,
     latest_verdict,
+    severity_of,
     stale_after_s,
     without_readings,
 )
@@ -196,12 +198,21 @@ def breached(scene: Scene, check: Check, guard: Guard, readings: tuple[Reading, 
     if not readings or scene.now - readings[-1].at > timedelta(seconds=stale_after_s(guard)):
         return False
     if not tested(guard):
-        return guard_breached(guard, readings)
+        recorded = next((one for one in scene.status.checks if one.id == check.id), None)
+        return guard_breached(guard, readings) or failing.trips(guard, readings, recorded)
     trial = _trial(scene, check)
     known = _known(scene, trial)
     if known is None or not fresh(guard, known.until, scene.now):
         return False
     return _judged(trial, known).verdict is Verdict.FAIL
+
+
+def forgiven(scene: Scene, check: Check) -> bool:
+    """Whether a phase need not wait for a guard: asked since it has traffic, and ignored then."""
+    readings = scene.readings(check)
+    if not readings or not fresh(check.bound, readings[-1].at, scene.now):
+        return False
+    return readings[-1].due and ignores(check.bound, readings[-1])
 
 
 def evidence_text(scene: Scene, check: Check) -> str:
@@ -215,7 +226,11 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
     """What the status shows of a check; the scene's status has the evidence already."""
     readings = scene.readings(check)
     if not tested(check.bound):
-        return check_status(check.id, check.bound, readings, previous, scene.now)
+        status = check_status(check.id, check.bound, readings, previous, scene.now)
+        if not isinstance(check.bound, Guard) or check.bound.failures is None:
+            return status
+        row = failing.in_a_row(check.bound, readings, previous, scene.status.resumed_at)
+        return status.model_copy(update={"failures": row})
     kind: Literal["guard", "gate"] = "gate" if isinstance(check.bound, Gate) else "guard"
     if not readings:
         return without_readings(check.id, kind, check.bound, previous, scene.now)
@@ -236,6 +251,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
         measured_at=shown.at,
         passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
         detail="; ".join(filter(None, (_odd(trial.bound, last), said.text, last.detail))),
+        severity=severity_of(check.bound),
     )
 
 

@@ -41,6 +41,7 @@ WAITING_FOR_METRICS = "WaitingForMetrics"
 SETTLING = "Settling"
 PAUSED = "Paused"
 RESUMED = "Resumed"
+METRIC_WARNING = "MetricWarning"
 
 # A Deployment that is taken over
 TAKEOVER_STARTED = "TakeoverStarted"

@@ -12,8 +12,8 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import capacity, deadlines, going_back, observing, reasons
-from tidegate.core.breaches import breach_text, breaches
+from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
+from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
@@ -103,12 +103,12 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
     )
 
 
-def send_back(scene: Scene, reason: str, message: str) -> Step:
+def send_back(scene: Scene, reason: str, message: str, *, warning: bool = True) -> Step:
     """End the run as reverted; the route write that does it comes with the same step."""
     run = scene.run
     assert run is not None, "send_back is called only while a run is on"
     if scene.baking:
-        return _to_the_old(scene, reason, message)
+        return _to_the_old(scene, reason, message, warning=warning)
     if scene.routes is None:
         message += "; the routes cannot be read now, so traffic follows as soon as they can"
     status = changed(
@@ -120,12 +120,12 @@ def send_back(scene: Scene, reason: str, message: str) -> Step:
     note = Note(
         reasons.REVERTED,
         f"run {run.number}: revision {run.to_revision} sent back to {run.from_revision}: {message}",
-        warning=True,
+        warning=warning,
     )
     return Step(status, away(scene), (note,), reason, message)
 
 
-def _to_the_old(scene: Scene, reason: str, message: str) -> Step:
+def _to_the_old(scene: Scene, reason: str, message: str, *, warning: bool) -> Step:
     """Send back what is promoted already: the run ends, and the way back is a run of its own.
 
     The route write leads as in any revert, where the canary destination selects the old revision
@@ -140,7 +140,7 @@ def _to_the_old(scene: Scene, reason: str, message: str) -> Step:
         f"run {run.number}: revision {run.to_revision} sent back to {run.from_revision}: {message}"
     )
     effect = going_back.lead(scene)
-    notes = (Note(reasons.REVERTED, sentence, warning=True), *going_back.note_of(status))
+    notes = (Note(reasons.REVERTED, sentence, warning=warning), *going_back.note_of(status))
     return Step(status, effect, notes + going_back.shift_note(scene, effect), reason, message)
 
 
@@ -197,7 +197,7 @@ def _on_breach(scene: Scene) -> Step | None:
     for check, guard, readings in breaches(scene):
         if guard.then == "revert":
             message = breach_text(scene, check, guard, readings[-1])
-            return send_back(scene, reasons.GUARD_BREACHED, message)
+            return send_back(scene, reasons.GUARD_BREACHED, message, warning=alarms(guard))
     return None
 
 
@@ -229,14 +229,9 @@ def _on_timeout(scene: Scene) -> Step | None:
 
 
 def _on_blindness(scene: Scene) -> Step | None:
-    blind = scene.spec.blind
-    since = scene.status.blind_since
-    if blind.then != "revert" or since is None:
-        return None
     if not any(scene.answers(check) for check, _ in scene.guards()):
         return None  # nothing was asked yet since the process began: that is not blindness
-    if scene.now - since < timedelta(seconds=blind.after_s):
-        return None
-    return send_back(
-        scene, reasons.METRICS_BLIND, f"a guard could not be measured for {blind.after_s:g}s"
-    )
+    for _, then, why in blindness.too_long(scene):
+        if then == "revert":
+            return send_back(scene, reasons.METRICS_BLIND, why)
+    return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.phases import Phase
@@ -23,6 +23,10 @@ from tidegate.core.observation import (
 from tidegate.core.scoring import AnyBound, Card, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
 
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+NEVER = datetime.max.replace(tzinfo=UTC)
+USUAL = ("blind", "blind")
+"""`onNoData` and `onError` of a guard that says nothing of them."""
 SIZE_KEPT_S = 60.0
 """Seconds after a run until a size that was lowered in it is carried out.
 
@@ -46,8 +50,7 @@ class Step:
 class Check:
     """A guard or gate with the id its readings and its status are kept under.
 
-    With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
-    at the same time, its own among them; empty where it is asked by itself.
+    A scorecard's are those of its parts; each of them is `asked_with` the others, by their ids.
     """
 
     id: str
@@ -58,10 +61,9 @@ class Check:
     @property
     def probes(self) -> tuple[Check, ...]:
         """What is really asked: itself, or each part of its scorecard."""
-        if self.card is None:
-            return (self,)
-        ids = tuple(part.id for part in self.card.parts)
-        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
+        parts = self.card.parts if self.card is not None else ()
+        ids = tuple(part.id for part in parts)
+        return tuple(Check(part.id, part.bound, asked_with=ids) for part in parts) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +254,8 @@ class Scene:
         return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
 
     def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
-        whole, card = scored(self.spec.scorecards, check_id, bound)
-        return Check(check_id, whole, card), whole
+        bound, card = scored(self.spec.scorecards, check_id, bound)
+        return Check(check_id, bound, card), bound
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -282,10 +284,8 @@ class Scene:
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""
-        if check.card is None:
-            return self.observed.readings.get(check.id, ())
         parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
-        return scores(check.card, parts)
+        return parts[0] if check.card is None else scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
@@ -294,13 +294,50 @@ class Scene:
         it only tells that the provider answers.
         """
         if check.card is not None:
-            parts = [self.readings(probe) for probe in check.probes]
-            return scores(check.card, parts)
-        raw = self.observed.readings.get(check.id, ())
+            return self._timed(check, scores(check.card, [*map(self.readings, check.probes)]))
+        raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_since
         if raw and since is not None and raw[0].at >= since:
             return raw  # they are in the order of time
         return tuple(_of_revision(reading, since) for reading in raw)
+
+    def _timed(self, check: Check, raw: tuple[Reading, ...]) -> tuple[Reading, ...]:
+        """The readings with what their times say to a check that asks for it."""
+        bound, counts, due = check.bound, self.counts_from(check), self.data_due_from
+        unmeasured = isinstance(bound, Guard) and (bound.on_no_data, bound.on_error) != USUAL
+        if counts == ALWAYS and not unmeasured:
+            return raw
+        return tuple(
+            replace(one, early=one.at < counts, due=unmeasured and one.at >= max(counts, due))
+            for one in raw
+        )
+
+    def counts_from(self, check: Check) -> datetime:
+        """From when readings of a check count; NEVER before its delay has begun.
+
+        Outside of phases there is no delay: whatever is promoted was watched in them.
+        """
+        delay_s, at = check.bound.delay_s, self.status.phase
+        if not delay_s or at is None or self.run is None or self.run.stage is not Stage.PHASE:
+            return ALWAYS
+        begins = at.started_at if isinstance(check.bound, Gate) else at.reached_at
+        return NEVER if begins is None else begins + timedelta(seconds=delay_s)
+
+    @property
+    def data_due_from(self) -> datetime:
+        """From when there has to be data about the run's revision; NEVER while it has no traffic.
+
+        In a phase that is when its hold began: by then the proxies send what the routes say.
+        """
+        run, routes, at = self.run, self.routes, self.status.phase
+        if run is None or routes is None or self.measured_since is None:
+            return NEVER
+        if run.stage is Stage.PHASE:
+            began = at.started_at if at is not None else None
+            return NEVER if routes.idle_canary or began is None else began
+        if run.stage is Stage.PREPARING or (routes.idle_canary and not self.baking):
+            return NEVER
+        return max(self.weight_since, self.measured_since) + self.settle
 
     @property
     def measured_since(self) -> datetime | None:

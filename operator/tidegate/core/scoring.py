@@ -99,7 +99,8 @@ def scored(
 ) -> tuple[AnyBound, Card | None]:
     """A guard or gate as the rules see it, and its card; one on a metric is left as it is.
 
-    To the rules a score is a metric of the card's name that must reach the card's mark.
+    To the rules a score is a metric of the card's name that must reach the card's mark; a guard
+    warns below `pass`.
     """
     if bound.scorecard is None:
         return bound, None
@@ -107,7 +108,9 @@ def scored(
     if named is None:  # refused by validation; nothing is asked, so it never says anything
         return bound.model_copy(update={"metric": bound.scorecard}), None
     card = _card(named, check_id, bound.interval_s, gate=isinstance(bound, Gate))
-    return bound.model_copy(update={"metric": named.name, "min": card.mark}), card
+    told = None if card.gate or card.marginal == card.pass_mark else card.pass_mark
+    seen = {"metric": named.name, "min": card.mark, "warn_min": told}
+    return bound.model_copy(update=seen), card
 
 
 @lru_cache(maxsize=CARDS_KEPT)
@@ -200,6 +203,9 @@ def _score(card: Card, round_: dict[int, Reading], say: Says, *, last: bool) -> 
     verdicts = _verdicts(card, round_)
     verdict, score = say(verdicts)
     answer = {Verdict.ERROR: Answer.ERROR, Verdict.NODATA: Answer.NODATA}.get(verdict, Answer.OK)
+    refused = any(reading.answer is Answer.REFUSED for reading in round_.values())
+    if refused and verdict is Verdict.ERROR:
+        answer = Answer.REFUSED  # the spec is wrong, which never moves traffic
     return Reading(
         at=min(reading.at for reading in round_.values()),
         answer=answer,
@@ -242,7 +248,7 @@ def _told(
     told = [_part(card.parts[i], round_.get(i), verdicts[i]) for i in order]
     if _critical(card, verdicts):
         told.insert(0, "a critical member fails, whatever the score")
-    elif score is not None and card.marginal <= score < card.pass_mark:
+    elif card.gate and score is not None and card.marginal <= score < card.pass_mark:
         told.insert(0, f"below the pass mark of {card.pass_mark:g}")
     return "; ".join(told)
 

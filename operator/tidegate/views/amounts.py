@@ -1,9 +1,11 @@
 """Numbers and times as people read them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
 from tidegate.api.scalars import format_duration
+from tidegate.core.numbers import beside
 
 BAR_CELLS: Final = 20
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
@@ -29,11 +31,11 @@ def age(moment: datetime, now: datetime) -> str:
     return f"{span_text((now - moment).total_seconds())} ago"
 
 
-def value_text(value: float | None, unit: str = "") -> str:
-    """A measured value with its unit, to four digits."""
+def value_text(value: float | None, unit: str = "", bounds: Iterable[float | None] = ()) -> str:
+    """A measured value with its unit, to four digits, or to more where a bound is near."""
     if value is None:
         return "-"
-    return f"{value:.4g} {unit}".rstrip()
+    return f"{beside(value, bounds)} {unit}".rstrip()
 
 
 def count_text(count: float | None) -> str:

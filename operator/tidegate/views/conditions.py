@@ -176,15 +176,20 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
     guards = [check for check in status.checks if check.kind == "guard"]
     if status.run is None or not guards:
         return ()
-    broken = [check for check in guards if check.verdict is Verdict.ERROR]
-    empty = [check for check in guards if check.verdict is Verdict.NODATA]
+    ignored = [check for check in guards if check.ignored]
+    broken = [c for c in guards if c.verdict is Verdict.ERROR and not c.ignored]
+    empty = [c for c in guards if c.verdict is Verdict.NODATA and not c.ignored]
+    blind = status.blind_since is not None or any(check.blind_since for check in guards)
     if broken:
         return (_blind(broken[0], "cannot be measured"),)
-    if empty and status.blind_since is not None:
+    if empty and blind:
         return (_blind(empty[0], "has no data"),)
     if empty:
         name = empty[0].metric
         message = f"Guard {name} has no data yet; before the first traffic it needs none."
+        return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
+    if ignored:
+        message = f"Guard {ignored[0].metric} has no value, and the spec says to ignore that."
         return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
     message = "All guards can be measured."
     return (Finding(METRICS_AVAILABLE, "True", reasons.HEALTHY, message),)

@@ -36,6 +36,7 @@ _VERDICTS: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.NODATA: ("?", "wait"),
     Verdict.ERROR: ("!", "bad"),
 }
+_WARNING: Final[tuple[str, Tone]] = ("▲", "wait")
 _MARKS: Final[dict[Mark, tuple[str, Tone]]] = {
     Mark.DONE: ("✓", "good"),
     Mark.CURRENT: ("▶", "strong"),
@@ -140,7 +141,7 @@ def _checks(rows: Sequence[CheckRow]) -> tuple[Line, ...]:
 
 
 def _check(row: CheckRow, cells: Sequence[str]) -> Line:
-    symbol, tone = _VERDICTS[row.verdict]
+    symbol, tone = _WARNING if row.warning else _VERDICTS[row.verdict]
     name, value, bound, verdict, *about = cells
     return (
         (f"{symbol} ", tone),

@@ -75,6 +75,7 @@ class CheckRow:
     age: str
     note: str
     members: tuple[str, ...] = ()
+    warning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,16 +320,38 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
     return CheckRow(
         kind=check.kind,
         metric=check.metric,
-        value=value_text(check.value, units.get(check.metric, "")),
+        value=value_text(check.value, units.get(check.metric, ""), _levels(bound)),
         bound=check.bound,
         verdict=check.verdict,
         samples=_samples(check, bound),
         age=age(check.measured_at, now) if check.measured_at else "",
         note="; ".join(
-            filter(None, [_passing(check, bound, now), "" if check.about else check.detail])
+            filter(
+                None,
+                [
+                    _loudness(check),
+                    _passing(check, bound, now),
+                    "" if check.about else check.detail,
+                ],
+            )
         ),
         members=tuple(check.detail.split("; ")) if check.about and check.detail else (),
+        warning=check.warning,
     )
+
+
+def _loudness(check: CheckStatus) -> str:
+    """How bad it is that a guard fails, and what else one has to know of its verdict."""
+    if check.verdict is Verdict.FAIL:
+        return check.severity or ""
+    if check.warning:
+        return "info" if check.severity == "info" else "warning"
+    return "ignored" if check.ignored else ""
+
+
+def _levels(bound: Bound | None) -> tuple[float | None, ...]:
+    """The numbers that a value is compared with."""
+    return (bound.min, bound.max, bound.warn_min, bound.warn_max) if bound is not None else ()
 
 
 def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:

@@ -67,7 +67,8 @@ def _declared(rollout: Body) -> int:
 
 def nothing_speaks_against_a_raise(change: Change, world: World) -> Iterator[str]:
     """I10: the canary's weight never rises in a pause, after a revert, without a run, under an
-    abort that waits for its answer, or while a stored verdict of a guard is fail or error.
+    abort that waits for its answer, or while a stored verdict of a guard is fail or error (an
+    error that its guard ignores is none).
 
     None of this keeps a way back to an old revision, which nobody waits for. `nodata` is no
     obstacle: before the first traffic there is none to have. That the routes differ
@@ -99,6 +100,8 @@ def _obstacles(rollout: Body, claim: Claim, world: World, now_s: float) -> Itera
         yield f"the canary destination does not select {run.get('to')}"
     enforced = part(rollout, "spec", "mode") != "observe"
     for check in (part(rollout, "status", "checks") or ()) if enforced else ():
+        if check.get("ignored"):
+            continue  # onError: ignore is an answer, too
         if check.get("kind") == "guard" and check.get("verdict") in ("fail", "error"):
             yield f"guard {check.get('metric')} is stored as {check.get('verdict')}"
     for action in world.all("RolloutAction"):

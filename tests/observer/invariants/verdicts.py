@@ -147,6 +147,8 @@ def keeps(value: float, bound: str) -> bool:
     """
     slack = NEAR * max(1.0, abs(value))
     match bound.split(", ", maxsplit=1)[0].split():
+        case [_, "stable"]:
+            return True
         case ["<=", most]:
             return value <= float(most) + slack
         case [">=", least]:
