@@ -66,9 +66,9 @@ def _too_long_delays(spec: RolloutSpec) -> Iterator[FieldProblem]:
         bounds = [
             (f"spec.phases[{i}].{kind}[{j}]", b) for kind, bs in own for j, b in enumerate(bs)
         ]
-        replaced = {guard.metric for guard in phase.guards}
+        replaced = {(guard.metric, guard.scorecard) for guard in phase.guards}
         usual = ((f"spec.guards[{j}]", g) for j, g in enumerate(spec.guards))
-        bounds += [(path, guard) for path, guard in usual if guard.metric not in replaced]
+        bounds += [(path, g) for path, g in usual if (g.metric, g.scorecard) not in replaced]
         for path, bound in bounds:
             if (bound.delay_s or 0.0) >= phase.deadline_s:
                 yield FieldProblem(

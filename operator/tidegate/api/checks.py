@@ -227,12 +227,16 @@ class Bound(ApiModel):
         ),
         Rule(
             cel="!has(self.scorecard) || !has(self.min) && !has(self.max) && "
-            "!has(self.compare) && !has(self.minSamples)",
+            "!has(self.compare) && !has(self.minSamples) && !has(self.warnMin) && "
+            "!has(self.warnMax) && !has(self.window)",
             message="a scorecard has its own marks: set min, max, compare and minSamples in its "
-            "members",
+            "members, window in its metrics, and leave warn levels out",
             holds=lambda bound: (
                 bound.scorecard is None
-                or (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                or (
+                    (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                    and (bound.warn_min, bound.warn_max, bound.window_s) == (None,) * 3
+                )
             ),
             field=".scorecard",
         ),

@@ -50,8 +50,7 @@ class Step:
 class Check:
     """A guard or gate with the id its readings and its status are kept under.
 
-    With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
-    at the same time, its own among them; empty where it is asked by itself.
+    A scorecard's are those of its parts; each of them is `asked_with` the others, by their ids.
     """
 
     id: str
@@ -62,10 +61,9 @@ class Check:
     @property
     def probes(self) -> tuple[Check, ...]:
         """What is really asked: itself, or each part of its scorecard."""
-        if self.card is None:
-            return (self,)
-        ids = tuple(part.id for part in self.card.parts)
-        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
+        parts = self.card.parts if self.card is not None else ()
+        ids = tuple(part.id for part in parts)
+        return tuple(Check(part.id, part.bound, asked_with=ids) for part in parts) or (self,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +254,8 @@ class Scene:
         return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
 
     def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
-        whole, card = scored(self.spec.scorecards, check_id, bound)
-        return Check(check_id, whole, card), whole
+        bound, card = scored(self.spec.scorecards, check_id, bound)
+        return Check(check_id, bound, card), bound
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -286,10 +284,8 @@ class Scene:
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""
-        if check.card is None:
-            return self.observed.readings.get(check.id, ())
         parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
-        return scores(check.card, parts)
+        return parts[0] if check.card is None else scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
