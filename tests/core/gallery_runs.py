@@ -15,9 +15,10 @@ from tests.core.scenes import (
     spec,
 )
 from tidegate.api.actions import Verb
+from tidegate.api.blind import Blind
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
-from tidegate.api.rollout import Blind, Capacity
+from tidegate.api.rollout import Capacity
 from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core.observation import Answer, Problem, Reading, TrafficReading
 

@@ -9,8 +9,9 @@ from tests.model.moves import Scope
 from tests.model.state import Engine, Ghost, Memory, Pods, Routes, State, World
 from tests.properties.scenario import BETA, gate, guard, phase, rollout_spec
 from tidegate.api.actions import Verb
+from tidegate.api.blind import Blind
 from tidegate.api.phases import Phase
-from tidegate.api.rollout import Bake, Blind, Capacity, Drain, RolloutSpec
+from tidegate.api.rollout import Bake, Capacity, Drain, RolloutSpec
 from tidegate.api.status import Stage
 
 WHOLE = os.environ.get("TIDEGATE_FAULTS") in ("all", "nightly")

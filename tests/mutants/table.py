@@ -12,6 +12,7 @@ from tests.mutants import (
     header_routes,
     leadership,
     made_routes,
+    policies,
     stale_views,
     takeovers,
     traffic_order,
@@ -28,6 +29,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *takeovers.MUTANTS,
     *made_routes.MUTANTS,
     *comparisons.MUTANTS,
+    *policies.MUTANTS,
 )
 
 SLICE = 4

@@ -14,9 +14,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from tests.properties.loop import Operator
 from tests.properties.watch import Watch
 from tests.properties.world import Depth, Proxy, Setting, Span, World
+from tidegate.api.blind import Blind
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.phases import HttpMatch, Phase, StringMatch
-from tidegate.api.rollout import Bake, Blind, Drain, RolloutSpec
+from tidegate.api.rollout import Bake, Drain, RolloutSpec
 from tidegate.api.selector import LabelSelector
 from tidegate.api.status import Stage
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef

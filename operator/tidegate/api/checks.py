@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
-from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
+from tidegate.api.scalars import DurationS, MetricName, MetricRef, MetricValue, Query
 
 Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
 ChangePercent = Annotated[float, Field(ge=0, le=limits.MAX_PERCENT_CHANGE)]
@@ -181,7 +181,10 @@ class Bound(ApiModel):
         ),
     )
 
-    metric: MetricName = Field(description="Name of the metric in spec.metrics.")
+    metric: MetricRef = Field(
+        description="Name of the metric in spec.metrics; in a Rollout also policy/metric, a metric "
+        "of a RolloutPolicy that holds for it."
+    )
     min: MetricValue | None = Field(None, description="Least good value, in the metric's unit.")
     max: MetricValue | None = Field(None, description="Largest good value, in the metric's unit.")
     interval_s: DurationS = Field(

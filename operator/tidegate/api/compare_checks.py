@@ -1,9 +1,10 @@
 """Comparisons that could never say anything, or would always say the same."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from tidegate.api.base import ApiModel
 from tidegate.api.checks import Bound, Metric
 from tidegate.api.limits import MAX_WEIGHT_PERCENT
 from tidegate.api.problems import FieldProblem
@@ -14,10 +15,25 @@ from tidegate.api.walk import walk
 _REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
 
 
-def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+def compare_problems(
+    spec: RolloutSpec, policies: Mapping[str, Sequence[Metric] | None]
+) -> Iterator[FieldProblem]:
     """Gates that wait for a stable without traffic, and queries that mean both revisions alike."""
     yield from too_many_tests(spec)
-    metrics = {metric.name: metric for metric in spec.metrics}
+    theirs = {f"{name}/{one.name}": one for name, found in policies.items() for one in found or ()}
+    yield from bound_problems(spec, {metric.name: metric for metric in spec.metrics} | theirs)
+    for i, phase in enumerate(spec.phases):
+        for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):
+            if gate.compare is not None:
+                yield FieldProblem(
+                    f"spec.phases[{i}].gates[{j}].compare",
+                    "stable gets no requests in a phase of weight 100; "
+                    "compare in an earlier phase, or use min or max",
+                )
+
+
+def bound_problems(spec: ApiModel, metrics: Mapping[str, Metric]) -> Iterator[FieldProblem]:
+    """Comparisons with another revision, anywhere in a spec, that their metric cannot give."""
     for place in walk(spec, "spec"):
         if not isinstance(place.value, Bound) or place.value.compare is None:
             continue
@@ -29,14 +45,6 @@ def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
                 f"the query of metric {metric.name!r} is the same for both revisions; "
                 "use {{revision}} in a label of it",
             )
-    for i, phase in enumerate(spec.phases):
-        for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):
-            if gate.compare is not None:
-                yield FieldProblem(
-                    f"spec.phases[{i}].gates[{j}].compare",
-                    "stable gets no requests in a phase of weight 100; "
-                    "compare in an earlier phase, or use min or max",
-                )
 
 
 def _tells_revisions_apart(metric: Metric) -> bool:

@@ -16,6 +16,7 @@ from tidegate.api.scalars import (
     Detail,
     Measured,
     Message,
+    MetricText,
     Percent,
     Reason,
     Revision,
@@ -161,10 +162,11 @@ class CheckStatus(ApiModel):
     """The last word of one guard or gate."""
 
     id: CheckId = Field(
-        description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1."
+        description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1, "
+        "policy/NAME/0 of a RolloutPolicy."
     )
     kind: Literal["guard", "gate"] = Field(description="guard or gate.")
-    metric: ShortText = Field(description="Name of the metric.")
+    metric: MetricText = Field(description="Name of the metric, or policy/metric.")
     verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")
     value: Measured = Field(None, description="Last measured value, in the metric's unit.")
     bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
@@ -174,6 +176,23 @@ class CheckStatus(ApiModel):
         None, description="Since when it has passed without a break, in UTC."
     )
     detail: Detail = Field("", description="More about the verdict, in one sentence.")
+
+
+class PolicyInForce(ApiModel):
+    """A RolloutPolicy that holds for the Rollout."""
+
+    name: ShortText = Field(description="Name of the RolloutPolicy.")
+    generation: Generation = Field(description="metadata.generation that is applied.")
+    mode: Literal["enforce", "observe", "invalid"] = Field(
+        description="enforce; observe: only told; invalid: nothing goes on until it is mended."
+    )
+    guards: int = Field(
+        0, ge=0, le=limits.MAX_POLICY_GUARDS, description="Number of guards that it adds."
+    )
+    message: Message = Field("", description="Why it is invalid here, in one sentence.")
+    blind_since: Timestamp | None = Field(
+        None, description="Since when one of its guards cannot be read, in UTC."
+    )
 
 
 class TrafficStatus(ApiModel):
@@ -308,6 +327,12 @@ class RolloutStatus(ApiModel):
         max_length=limits.MAX_TESTS,
         description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
+    )
+    policies: tuple[PolicyInForce, ...] = Field(
+        (),
+        max_length=limits.MAX_POLICIES,
+        description="The RolloutPolicies that hold for the Rollout, by name.",
+        json_schema_extra=keyed_by("name"),
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")

@@ -113,9 +113,8 @@ class Asker:
             self._answered(asked, answers.get(asked.key, failed))
 
 
-def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:
+def question_of(bound: Bound, arms: Arms, metric: Metric | None) -> Question | None:
     """The question that a guard or gate asks of the run, or None for an unknown metric."""
-    metric = next((metric for metric in metrics if metric.name == bound.metric), None)
     if metric is None:
         return None
     subject = arms.measured or arms.canary

@@ -32,6 +32,7 @@ from tidegate.controller.health import Health, serve
 from tidegate.controller.leading import Election, Elector
 from tidegate.controller.loop import Loop
 from tidegate.controller.patience import patiently
+from tidegate.controller.policy_reports import PolicyReporter
 from tidegate.controller.posting import Poster
 from tidegate.controller.queue import Lane
 from tidegate.controller.recording import Recorder
@@ -99,9 +100,27 @@ class Operator:
         if not await cluster.replica_sets.synced(FIRST_LIST_S):
             trouble = cluster.replica_sets.trouble or "no answer"
             raise StartError(f"ReplicaSets could not be listed: {trouble}")
+        await self._read_policies(cluster)
         self._spawn("sweep", self._sweep(api, cluster))
         self._warm = True
         self._spawn("leadership", self._campaign(self._elector, poster, recorder))
+
+    async def _read_policies(self, cluster: KubernetesCluster) -> None:
+        """No traffic may move without their guards, so they are read first.
+
+        Where this operator serves some namespaces only it may lack the right to see objects of the
+        whole cluster: then there are no policies for it.
+        """
+        trouble = await cluster.policies.start(FIRST_LIST_S)
+        if not trouble:
+            return
+        if not self._settings.namespaces:
+            raise StartError(f"RolloutPolicies could not be listed: {trouble}")
+        logger.warning(
+            "RolloutPolicies could not be listed, so none holds for the namespaces served here; "
+            "give the service account the right to list and watch them if some should: %s",
+            trouble,
+        )
 
     async def _campaign(self, elector: Elector | None, poster: Poster, recorder: Recorder) -> None:
         """Wait until this process leads, then work for as long as it does."""
@@ -114,7 +133,14 @@ class Operator:
             await self._begin(fresh=elector is not None)
             group.create_task(poster.run(), name="events")
             group.create_task(recorder.run(), name="runs")
+            if not self._settings.namespaces:
+                group.create_task(self._reporter().run(), name="policies")
             group.create_task(self._loop.run(), name="loop")
+
+    def _reporter(self) -> PolicyReporter:
+        assert self._api is not None, "made in start"
+        assert self._cluster is not None, "made in start"
+        return PolicyReporter(self._api, self._cluster, self._clock)
 
     async def _begin(self, *, fresh: bool) -> None:
         """See what happened while somebody else led, and queue everything once."""

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.scalars import format_duration
 from tidegate.api.status import RunStatus, Stage, Verdict
-from tidegate.core import reasons, resting
+from tidegate.core import policing, reasons, resting
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.measuring import obstacle_to_raise
@@ -91,7 +91,9 @@ def _obstacle(scene: Scene) -> str:
     """What keeps a bake whose time is over from ending, or ""."""
     if scene.paused:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
-    for check, guard in scene.guards() if scene.full and not scene.observing else ():
+    if odd := policing.obstacle(scene):
+        return odd
+    for check, guard in scene.enforced() if scene.full else ():
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS:
             return f"guard {guard.metric} is {verdict.value}"

@@ -15,13 +15,15 @@ from tidegate.core.verdicts import bound_text
 
 
 def breaches(
-    scene: Scene, since: datetime | None = None
+    scene: Scene, since: datetime | None = None, *, told: bool = False
 ) -> Iterator[tuple[Check, Guard, tuple[Reading, ...]]]:
-    """Each guard that trips now, with its readings.
+    """Each guard that trips now, with its readings: with `told` of those that only tell.
 
     Only those after `since` count: what was measured since a person last said that it may go on.
     """
     for check, guard in scene.guards():
+        if scene.tells_only(check) is not told:
+            continue
         readings = tuple(r for r in scene.readings(check) if since is None or r.at > since)
         if breached(scene, check, guard, readings):
             yield check, guard, readings

@@ -26,6 +26,7 @@ from tidegate.core import (
     making,
     measuring,
     observing,
+    policing,
     promotion,
     reasons,
     resting,
@@ -71,7 +72,10 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     return Decision(
         status=summarised(scene, step, problems),
         effect=step.effect,
-        notes=step.notes + drift.note(scene, status) + lost.note(scene),
+        notes=step.notes
+        + drift.note(scene, status)
+        + lost.note(scene)
+        + policing.notes(scene, status),
         asks=asks,
         wake_at=min(times, default=None),
         reason=problems[0].reason if problems else step.reason,
@@ -114,7 +118,7 @@ def _evidence_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
 
 
 def _problems(scene: Scene) -> tuple[Problem, ...]:
-    refused = None if scene.observing else measuring.refused(scene)
+    refused = measuring.refused(scene)
     return scene.observed.problems + adopting.problems(scene) + ((refused,) if refused else ())
 
 
@@ -209,7 +213,7 @@ def _ends_bake(scene: Scene) -> Step:
 
 
 def _paused_by_guard(scene: Scene) -> Step | None:
-    if scene.status.pause is not None or scene.undo or scene.observing:
+    if scene.status.pause is not None or scene.undo:
         return None
     for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
         if guard.then != "pause":

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.api.status import CheckStatus, Draining, Stage, TrafficStatus, Verdict
+from tidegate.api.status import CheckStatus, Draining, Stage, TrafficStatus
+from tidegate.core import policing
 from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
@@ -49,9 +50,10 @@ def record(scene: Scene) -> Scene:
         **_waiting(scene),
         canary_ready_since=_since(status.canary_ready_since, scene.now, holds=_canary_ready(scene)),
         deadline_since=counted_since(scene),
-        blind_since=_since(status.blind_since, scene.now, holds=_blind(scene)),
+        blind_since=_since(status.blind_since, scene.now, holds=policing.blind(scene, "")),
     )
-    return Scene(scene.rollout, status, scene.observed, scene.now)
+    scene = Scene(scene.rollout, status, scene.observed, scene.now)
+    return Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
 
 
 def _known(scene: Scene) -> TrafficStatus | None:
@@ -159,16 +161,6 @@ def _pods_missing(scene: Scene) -> bool:
 
 def _canary_ready(scene: Scene) -> bool:
     return scene.run is not None and scene.canary is not None and scene.canary.ready > 0
-
-
-def _blind(scene: Scene) -> bool:
-    """Whether a guard that must watch traffic now has nothing to look at."""
-    if scene.run is None or scene.run.stage is Stage.PREPARING:
-        return False
-    if scene.routes is None or (scene.routes.idle_canary and not scene.baking):
-        return False
-    blind = (Verdict.NODATA, Verdict.ERROR)
-    return any(check.kind == "guard" and check.verdict in blind for check in scene.status.checks)
 
 
 def _since(known: datetime | None, now: datetime, *, holds: bool) -> datetime | None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tidegate.api.policy import policy_of_id
 from tidegate.api.status import Verdict
-from tidegate.core import adopting
+from tidegate.core import adopting, policing
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
 from tidegate.core.proving import trouble
@@ -71,15 +72,19 @@ def refused(scene: Scene) -> Problem | None:
     """The first check whose query the provider refuses, in the provider's own words."""
     for check in scene.probes():
         readings = scene.observed.readings.get(check.id, ())
-        if readings and readings[-1].answer is Answer.REFUSED:
+        if readings and readings[-1].answer is Answer.REFUSED and not scene.tells_only(check):
+            owner = policy_of_id(check.id)
             where = f"metric {check.bound.metric!r} in spec.metrics"
+            where += f" of RolloutPolicy {owner}" if owner else ""
             return Problem(QUERY_REFUSED, f"{where}: {readings[-1].detail}")
     return None
 
 
 def unanswered(scene: Scene) -> str:
     """Why the first traffic has to wait ("" if it need not): a check without any answer yet."""
-    for check in () if scene.observing else scene.probes():
+    for check in scene.probes():
+        if scene.tells_only(check):
+            continue
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
             return f"metric {check.bound.metric} was not asked yet"
@@ -93,7 +98,9 @@ def obstacle_to_raise(scene: Scene) -> str:
 
     No data is no obstacle, for before the first traffic there is none to have.
     """
-    for check, guard in () if scene.observing else scene.guards():
+    if odd := policing.obstacle(scene):
+        return odd
+    for check, guard in scene.enforced():
         readings = scene.readings(check)
         answers = scene.observed.readings.get(check.id, ())
         if not answers or not fresh(guard, answers[-1].at, scene.now):
@@ -106,19 +113,25 @@ def obstacle_to_raise(scene: Scene) -> str:
     return ""
 
 
-def obstacle_to_pass(scene: Scene) -> str:
+def obstacle_to_pass(scene: Scene, *, told: bool = False) -> str:
     """Why the phase may not end yet ("" if it may): each check must be measured and pass.
 
-    Guards are exempt from having data while the phase sends no traffic to the canary.
+    With `told` those that only tell are asked, and no others. Guards are exempt from having data
+    while the phase sends no traffic to the canary.
     """
     assert scene.phase is not None, "asked only inside a phase"
+    odd = "" if told else policing.obstacle(scene)
+    if odd:
+        return odd
     known = {check.id: check for check in scene.status.checks}
     dark = scene.phase.weight == 0 and not scene.phase.match
     for check, guard in scene.guards():
+        if scene.tells_only(check) is not told:
+            continue
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):
             return f"guard {guard.metric} is {verdict.value}"
-    for check, gate in scene.gates(scene.phase):
+    for check, gate in scene.gates(scene.phase) if scene.observing is told else ():
         status = known.get(check.id)
         if status is None or not gate_passes(gate, status):
             verdict_text = status.verdict.value if status else Verdict.NODATA.value

@@ -7,10 +7,9 @@ before traffic, deadlines for pods and phases count, and people can abort.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from tidegate.api.limits import MAX_OVERLOOKED
-from tidegate.core import reasons
+from tidegate.core import policing, reasons
 from tidegate.core.breaches import breach_text, breaches
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
@@ -28,7 +27,7 @@ WOULD = {
 
 def step(scene: Scene) -> Step | None:
     """Write down what would have been done, of each guard once a run."""
-    if not scene.observing or scene.run is None or scene.undo:
+    if scene.run is None or scene.undo:
         return None
     for what, then, why in _would(scene):
         reason, words = WOULD[then]
@@ -66,8 +65,7 @@ def summed_up(scene: Scene, message: str) -> str:
 
 
 def _would(scene: Scene) -> Iterator[tuple[str, str, str]]:
-    for check, guard, readings in breaches(scene):
+    for check, guard, readings in breaches(scene, told=True):
         yield check.id, guard.then, breach_text(scene, check, guard, readings[-1])
-    blind, since = scene.spec.blind, scene.status.blind_since
-    if since is not None and scene.now - since >= timedelta(seconds=blind.after_s):
-        yield BLIND, blind.then, f"a guard could not be measured for {blind.after_s:g}s"
+    for owner, blind, why in policing.overdue(scene, told=True):
+        yield f"{BLIND} {owner}".rstrip(), blind.then, why

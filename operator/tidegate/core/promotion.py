@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tidegate.api.limits import MAX_PROVEN
 from tidegate.api.status import Stage, Verdict
-from tidegate.core import baking, reasons
+from tidegate.core import baking, policing, reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
@@ -45,10 +45,11 @@ def step(scene: Scene) -> Step:
 
 def _guarded(scene: Scene) -> Step | None:
     """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
-    if scene.observing:
-        return None  # a breach is told at once, and the bare time of a look holds nobody up
+    if odd := policing.obstacle(scene):
+        message = f"promotion waits: {odd}"
+        return Step(scene.status, reason=reasons.POLICY_INVALID, message=message)
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
-    for check, guard in scene.guards() if scene.full else ():
+    for check, guard in scene.enforced() if scene.full else ():
         readings = scene.readings(check)
         verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS and readings[-1].at < seen_since:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import capacity, deadlines, going_back, observing, reasons
+from tidegate.core import capacity, deadlines, going_back, observing, policing, reasons
 from tidegate.core.breaches import breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
@@ -190,7 +190,7 @@ def on_trouble(scene: Scene) -> Step | None:
     if scene.undo:
         return _on_deadline(scene)
     late = _on_deadline(scene) or _on_timeout(scene)
-    return late if scene.observing else _on_breach(scene) or late or _on_blindness(scene)
+    return _on_breach(scene) or late or _on_blindness(scene)
 
 
 def _on_breach(scene: Scene) -> Step | None:
@@ -223,20 +223,13 @@ def _on_timeout(scene: Scene) -> Step | None:
     if scene.phase is None or scene.phase.on_timeout != "revert":
         return None
     message = deadlines.overdue(scene)
-    if not message or scene.observed.problems or refused(scene):
+    if not message or scene.observed.problems or refused(scene) or policing.obstacle(scene):
         return None
     return send_back(scene, reasons.PHASE_DEADLINE_EXCEEDED, message)
 
 
 def _on_blindness(scene: Scene) -> Step | None:
-    blind = scene.spec.blind
-    since = scene.status.blind_since
-    if blind.then != "revert" or since is None:
-        return None
-    if not any(scene.observed.readings.get(check.id) for check, _ in scene.guards()):
-        return None  # nothing was asked yet since the process began: that is not blindness
-    if scene.now - since < timedelta(seconds=blind.after_s):
-        return None
-    return send_back(
-        scene, reasons.METRICS_BLIND, f"a guard could not be measured for {blind.after_s:g}s"
-    )
+    for owner, blind, why in policing.overdue(scene, told=False):
+        if blind.then == "revert" and policing.asked(scene, owner):
+            return send_back(scene, reasons.METRICS_BLIND, why)
+    return None

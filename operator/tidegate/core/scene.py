@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.phases import Phase
+from tidegate.api.policy import check_id, policy_of_id
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
@@ -90,7 +91,7 @@ class Scene:
 
     @property
     def observing(self) -> bool:
-        """Whether metrics only tell what they would do."""
+        """Whether metrics only tell what they would do, those of policies left aside."""
         return self.spec.mode == "observe"
 
     @property
@@ -213,7 +214,25 @@ class Scene:
             for i, guard in enumerate(self.spec.guards)
             if guard.metric not in replaced
         )
-        return without_comparison(usual + own) if self.alone else usual + own
+        found = usual + own + self._imposed()
+        return without_comparison(found) if self.alone else found
+
+    def _imposed(self) -> tuple[tuple[Check, Guard], ...]:
+        """The guards of policies, which no phase stands in for."""
+        return tuple(
+            (Check(check_id(policy.name, i), guard), guard)
+            for policy in self.rollout.policies
+            for i, guard in enumerate(policy.guards)
+        )
+
+    def tells_only(self, check: Check) -> bool:
+        """Whether what a check says is only told, and neither holds nor reverts."""
+        policy = self.rollout.policy(policy_of_id(check.id))
+        return self.observing if policy is None else policy.tells_only(self.spec.mode)
+
+    def enforced(self) -> tuple[tuple[Check, Guard], ...]:
+        """The guards that are on and do more than tell."""
+        return tuple((check, guard) for check, guard in self.guards() if not self.tells_only(check))
 
     @property
     def alone(self) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.status import CheckStatus, RolloutStatus, Verdict
 from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
+from tidegate.core.policing import same
 
 REFRESH_S = 10.0
 """Measured values alone are written no more often than this; a verdict that flips is at once."""
@@ -29,6 +30,8 @@ INTENT = (
 def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
     """Whether something was decided that must be stored before anything acts on it."""
     if _route_missing(stored) != _route_missing(status) or _shown(status) - _shown(stored):
+        return True
+    if not same(stored.policies, status.policies):
         return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
 

@@ -24,6 +24,7 @@ RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
+POLICIES_APPLIED: Final = "PoliciesApplied"
 PAUSED: Final = "Paused"
 TRAFFIC_DRIFT: Final = "TrafficDrift"
 WORKLOAD_DRIFT: Final = "WorkloadDrift"
@@ -60,6 +61,7 @@ def conditions(
         *_kstatus(rollout, status, reason, now),
         *_traffic_converged(status, reason),
         *_metrics_available(status),
+        *_policies(status),
         *_paused(rollout, status),
         *_drifting(status, now),
         *_workload_drift(status),
@@ -180,7 +182,8 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
     empty = [check for check in guards if check.verdict is Verdict.NODATA]
     if broken:
         return (_blind(broken[0], "cannot be measured"),)
-    if empty and status.blind_since is not None:
+    policies = any(policy.blind_since for policy in status.policies)
+    if empty and (status.blind_since is not None or policies):
         return (_blind(empty[0], "has no data"),)
     if empty:
         name = empty[0].metric
@@ -194,6 +197,19 @@ def _blind(check: CheckStatus, trouble: str) -> Finding:
     detail = f": {check.detail}" if check.detail else ""
     message = f"Guard {check.metric} {trouble}{detail}"
     return Finding(METRICS_AVAILABLE, "False", reasons.METRICS_BLIND, message)
+
+
+def _policies(status: RolloutStatus) -> tuple[Finding, ...]:
+    """Whether the policies that hold are understood; left out where there are none."""
+    odd = [policy for policy in status.policies if policy.mode == "invalid"]
+    if odd:
+        message = f"RolloutPolicy {odd[0].name} cannot be applied: {odd[0].message}"
+        return (Finding(POLICIES_APPLIED, "False", reasons.POLICY_INVALID, message),)
+    if not status.policies:
+        return ()
+    names = ", ".join(policy.name for policy in status.policies)
+    message = f"Guards of policies are added to the Rollout's own: {names}."
+    return (Finding(POLICIES_APPLIED, "True", reasons.POLICY_APPLIED, message),)
 
 
 def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:

@@ -59,6 +59,7 @@ def picture(story: Story, now: datetime) -> tuple[Line, ...]:
         *_labelled("traffic", _traffic(story.traffic) if story.traffic else ()),
         *_labelled("pods", _one(story.pods)),
         *_labelled("workload", _one(story.workload, "")),
+        *_labelled("policies", _one(story.policies)),
         *_labelled("paused", _one(story.pause, "wait")),
         *_labelled("run", _one(story.run)),
         *_labelled("phases", (*_phases(story.phases), *_one(story.to_go, "dim"))),

@@ -9,6 +9,7 @@ from typing import Any, Final
 from tidegate.api.checks import Bound, Gate
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
+from tidegate.api.policy import policy_of_id
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import (
@@ -101,6 +102,7 @@ class Story:
     unseen: str
     pods: str
     workload: str
+    policies: str
     pause: str
     traffic: TrafficRow | None
     run: str
@@ -124,6 +126,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         unseen=_unseen(meta.generation, status.observed_generation),
         pods=f"{status.ready} ready" if status.ready else "",
         workload=_workload(status),
+        policies=_policies(status),
         pause=_pause(status, spec, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
@@ -180,6 +183,13 @@ def _workload(status: RolloutStatus) -> str:
             return f"Deployment {taken.name}, taken over with {pods}{more}"
         case WorkloadStage.GIVING_BACK | WorkloadStage.GIVEN_BACK:
             return f"Deployment {taken.name} is given back with {pods}"
+
+
+def _policies(status: RolloutStatus) -> str:
+    return ", ".join(
+        policy.name + ("" if policy.mode == "enforce" else f" ({policy.mode})")
+        for policy in status.policies
+    )
 
 
 def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> str:
@@ -314,7 +324,7 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
     units = {metric.name: metric.unit for metric in spec.metrics} if spec else {}
     return CheckRow(
         kind=check.kind,
-        metric=check.metric,
+        metric="/".join(filter(None, (policy_of_id(check.id), check.metric))),
         value=value_text(check.value, units.get(check.metric, "")),
         bound=check.bound,
         verdict=check.verdict,
