@@ -11,8 +11,9 @@ from tidegate.api.blind import Blind
 from tidegate.api.checks import Compare, Guard, Metric
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
-from tidegate.api.status import PolicyInForce, Stage
+from tidegate.api.status import PhaseStatus, PolicyInForce, Stage
 from tidegate.core.decision import SetWeight
+from tidegate.core.storing import stored_first
 
 ERRORS = Metric(name="errors", template="istio-error-rate")
 GUARD = error_guard()
@@ -193,12 +194,32 @@ def test_at_rest_a_policy_that_is_not_understood_troubles_nobody():
 
 
 def test_a_run_neither_goes_on_nor_back_for_a_policy_that_is_not_understood():
-    held = in_phase().status.phase.model_copy(update={"started_at": ago(9999)})
-    for weight in (0, 5, 10):
-        decision = run(None, ODD, weights=(weight,)).status_with(phase=held).decided()
-        assert decision.effect is None
-        assert decision.status.phase.name == "ten"
-        assert decision.status.policies[0].mode == "invalid"
+    decision = run(None, ODD).decided()
+    assert decision.effect is None
+    assert decision.status.phase.name == "ten"
+    assert decision.status.policies[0].mode == "invalid"
+    assert run(None, ODD).with_(policies=()).decided().status.phase.name == "half"
+
+
+def test_the_first_traffic_waits_for_a_policy_that_is_not_understood():
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(1))
+    case = run(None, ODD, weights=(0,)).status_with(canary_ready_since=ago(600), phase=entered)
+    assert case.decided().effect is None
+    assert "RolloutPolicy house cannot be applied" in case.decided().status.message
+    assert case.with_(policies=()).decided().effect == SetWeight("shop", 10)
+
+
+@pytest.mark.parametrize("mode", ["enforce", "observe"])
+def test_what_a_policy_asks_for_is_stored_before_traffic_rises_under_it(mode):
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(1))
+    case = run(0.0, policy(mode=mode), weights=(0,)).status_with(
+        canary_ready_since=ago(600), phase=entered
+    )
+    known = case.decided()
+    assert known.effect == SetWeight("shop", 10)
+    before = known.status.model_copy(update={"policies": ()})
+    assert stored_first(before, known.status, known.effect)
+    assert not stored_first(known.status, known.status, known.effect)
 
 
 def test_a_policy_that_is_not_understood_is_in_no_guards_way():

@@ -31,7 +31,7 @@ MUTANTS = (
         "core/measuring.py",
         "    if odd := policing.obstacle(scene):\n        return odd\n    for check, guard",
         "    for check, guard",
-        (CORE + "test_a_run_neither_goes_on_nor_back_for_a_policy_that_is_not_understood",),
+        (CORE + "test_the_first_traffic_waits_for_a_policy_that_is_not_understood",),
     ),
     Mutant(
         "while the labels of a namespace are not known a policy that asks for them is left out",

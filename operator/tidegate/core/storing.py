@@ -58,7 +58,7 @@ def worth_writing(stored: RolloutStatus, status: RolloutStatus, now: datetime) -
 
 
 def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | None) -> bool:
-    """Whether the verdicts under which the canary gets more must be stored before it gets it.
+    """Whether the policies and verdicts under which the canary gets more are to be stored first.
 
     Else the record would say for a moment that traffic was sent to what had just failed, and
     after a crash for longer. Nothing that takes traffic from a canary, nor a way back, waits.
@@ -66,6 +66,8 @@ def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | 
     if not isinstance(effect, SetWeight) or status.run is None or status.run.undo:
         return False
     more = status.traffic is None or effect.weight > status.traffic.weight or bool(effect.match)
+    if more and not same(stored.policies, status.policies):
+        return True
     return more and _verdicts(stored) != _verdicts(status)
 
 
