@@ -31,7 +31,7 @@ from tidegate.controller.clock import SKEW_S_MAX, SteadyClock
 from tidegate.controller.health import Health, serve
 from tidegate.controller.leading import Election, Elector
 from tidegate.controller.loop import Loop
-from tidegate.controller.patience import patiently
+from tidegate.controller.patience import REFUSED_S_MAX, patiently
 from tidegate.controller.policy_reports import PolicyReporter
 from tidegate.controller.posting import Poster
 from tidegate.controller.queue import Lane
@@ -111,7 +111,8 @@ class Operator:
         Where this operator serves some namespaces only it may lack the right to see objects of the
         whole cluster: then there are no policies for it.
         """
-        trouble = await cluster.policies.start(FIRST_LIST_S)
+        wait_s = 0.0 if self._settings.namespaces else REFUSED_S_MAX
+        trouble = await cluster.policies.start(FIRST_LIST_S, refused_s=wait_s)
         if not trouble:
             return
         if not self._settings.namespaces:
@@ -149,6 +150,7 @@ class Operator:
         await self._agree_on_time(self._api)
         if fresh:
             await self._list_rollouts()
+            await patiently(self._cluster.policies.look_again)
         self._leads = True
         for key, body in self._cluster.rollouts.items():
             in_a_run = bool((body.get("status") or {}).get("run"))

@@ -83,6 +83,16 @@ async def test_a_right_that_is_missing_is_said_in_the_servers_words(fake: FakeAp
         assert await applied(book) == []
 
 
+async def test_a_refusal_that_passes_is_waited_out(fake: FakeApi, api):
+    fake.says("GET", POLICIES, 403, {"message": "no role is known yet"})
+    async with book_of(api) as (book, _):
+        starting = asyncio.create_task(book.start(5, refused_s=5))
+        await until(lambda: fake.made("GET", POLICIES))
+        listed(fake, POLICIES, policy())
+        assert await starting == ""
+        assert await applied(book) == [("house", "", 1)]
+
+
 async def test_a_kind_that_is_not_installed_has_no_policies(fake: FakeApi, api):
     fake.says("GET", POLICIES, 404, {"message": "the server could not find it"})
     async with book_of(api) as (book, _):
@@ -103,6 +113,28 @@ async def test_an_edit_is_told_and_a_status_is_not(fake: FakeApi, api):
         assert await applied(book) == [("house", "", 0)]
         watch.send("DELETED", policy(version="13", generation=2, guards=[]))
         await until(lambda: len(told) > before + 1)
+        assert await applied(book) == []
+
+
+async def test_who_begins_to_lead_sees_a_policy_that_a_hanging_watch_has_not_told_of(
+    fake: FakeApi, api
+):
+    listed(fake, POLICIES)
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        await fake.watch()
+        listed(fake, POLICIES, policy(version="11"))
+        await book.look_again()
+        assert await applied(book) == [("house", "", 1)]
+        assert told == [""]
+
+
+@pytest.mark.parametrize("code", [403, 404])
+async def test_where_there_are_none_to_see_looking_again_changes_nothing(fake: FakeApi, api, code):
+    fake.says("GET", POLICIES, code, {"message": "no"})
+    async with book_of(api) as (book, _):
+        await book.start(5)
+        await book.look_again()
         assert await applied(book) == []
 
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import NAMESPACES, ROLLOUT_POLICIES, Body, uid_of
-from tidegate.adapters.kubernetes.store import Store
+from tidegate.adapters.kubernetes.store import PAGE_OBJECTS, Store
 from tidegate.api.policy import Policy
 from tidegate.api.policy_checks import applied_to, matching, read_policy
 from tidegate.api.rollout import Rollout
+from tidegate.ports.cluster import ApiRefused, Gone
 
 FIRST_LIST_S = 10.0
 
@@ -28,6 +29,7 @@ class PolicyBook:
     """
 
     def __init__(self, api: Api, changed: Callable[[str], None]) -> None:
+        self._api = api
         self._told = changed
         self._bodies = Store(api, ROLLOUT_POLICIES, changed=self._policy_changed)
         self._namespaces = Store(api, NAMESPACES, changed=self._namespace_changed)
@@ -37,15 +39,37 @@ class PolicyBook:
         self._first_look: asyncio.Task[bool] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def start(self, timeout_s: float) -> str:
+    async def start(self, timeout_s: float, *, refused_s: float = 0.0) -> str:
         """Begin to watch. Why the policies are not known, in the API server's words, or "".
 
-        A kind that is not installed has no objects; it is looked for until it is.
+        A refusal is taken for final after `refused_s`: a fresh API server knows no roles yet. A
+        kind that is not installed has no objects; it is looked for until it is.
         """
         self._follow(self._bodies, "policies")
         if not await self._bodies.tried(timeout_s):
             return self._bodies.trouble or "no answer"
-        return "" if self._bodies.not_served else self._bodies.trouble
+        if self._bodies.not_served or not self._bodies.trouble:
+            return ""
+        if refused_s and await self._bodies.synced(refused_s):
+            return ""
+        return self._bodies.trouble or "no answer"
+
+    async def look_again(self) -> None:
+        """Read all anew: a watch that hangs unseen must not hide a guard from who begins to lead.
+
+        Raises ApiUnavailable. What may not be read, or is not served, stays as `start` found it.
+        """
+        query = {"limit": str(PAGE_OBJECTS)}
+        while True:
+            try:
+                page = await self._api.request("GET", ROLLOUT_POLICIES.path(), query=query)
+            except (ApiRefused, Gone):
+                return
+            for item in page.get("items", ()):
+                self._bodies.learn(item)
+            if not page.get("metadata", {}).get("continue"):
+                return
+            query["continue"] = page["metadata"]["continue"]
 
     def close(self) -> None:
         """Stop watching."""
