@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import NOW, ago, at_rest, error_guard, in_phase, pods, read, spec
+from tests.core.scenes import NOW, ago, at_rest, counted, error_guard, in_phase, pods, read, spec
 from tidegate.api.blind import Blind
 from tidegate.api.checks import Compare, Guard, Metric
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.status import PhaseStatus, PolicyInForce, Stage
-from tidegate.core.decision import SetWeight
+from tidegate.core.decision import PointDestination, SetWeight
 from tidegate.core.storing import stored_first
 
 ERRORS = Metric(name="errors", template="istio-error-rate")
@@ -42,7 +42,9 @@ def reverted(decision):
 def test_a_policys_guard_sends_back_what_the_rollouts_own_lets_pass():
     decision = run(0.25).decided()
     assert decision.effect == SetWeight("shop", 0)
-    assert decision.status.last_run.message.startswith("guard errors is 0.25, must be <= 0.01")
+    assert decision.status.last_run.message.startswith(
+        "guard house/errors is 0.25, must be <= 0.01"
+    )
     assert not reverted(run(0.001).decided())
 
 
@@ -99,6 +101,39 @@ def test_whatever_a_rollout_says_no_weight_rises_past_a_policys_guard(own, weigh
     assert not (isinstance(effect, SetWeight) and effect.weight > weight)
 
 
+def _taken_over(decision):
+    """Whether stable is given up for the new revision."""
+    effect = decision.effect
+    return isinstance(effect, PointDestination) and effect.destination == "stable"
+
+
+def _with_all_traffic(value, ruling, own):
+    """A run before its promotion: the new revision has all traffic and all its pods."""
+    routed = in_phase().status.traffic.model_copy(update={"weight": 100})
+    return run(
+        value,
+        ruling,
+        stage=Stage.PROMOTING,
+        spec=own,
+        weights=(100,),
+        revisions=(pods("A", 4), pods("B", 4)),
+        traffic=counted(A=0, B=100),
+    ).status_with(phase=None, traffic=routed)
+
+
+@given(
+    own=own_specs, value=st.none() | st.floats(0.011, 1), then=st.sampled_from(["pause", "hold"])
+)
+def test_whatever_a_rollout_says_nothing_is_promoted_past_a_policys_guard(own, value, then):
+    case = _with_all_traffic(value, policy(error_guard(then=then)), own)
+    assert not _taken_over(case.decided())
+
+
+def test_what_every_guard_lets_pass_is_promoted():
+    """Else the property above would hold of a case that nothing could promote."""
+    assert _taken_over(_with_all_traffic(0.001, policy(), spec(guards=())).decided())
+
+
 @given(own=own_specs, value=st.floats(0, 0.01))
 def test_a_policy_that_is_well_changes_nothing_of_what_a_rollout_decides(own, value):
     alone = run(value, spec=own).with_(policies=()).decided()
@@ -128,7 +163,7 @@ def test_mode_observe_silences_a_policy_only_where_the_policy_says_so(mode, fiel
 def test_a_policys_pause_needs_no_mode_of_the_rollout():
     paused = policy(error_guard(then="pause"))
     decision = run(0.25, paused, spec=spec(mode="observe")).decided()
-    assert decision.status.pause.by == "guard errors"
+    assert decision.status.pause.by == "guard house/errors"
 
 
 # ---------------------------------------------------------------- blindness

@@ -26,6 +26,14 @@ MUTANTS = (
         (CORE + "test_a_guard_of_a_phase_stands_in_for_no_policy",),
     ),
     Mutant(
+        "mode observe of a Rollout promotes past a guard of a policy",
+        ISSUE,
+        "core/promotion.py",
+        "    for check, _ in scene.enforced() if scene.full else ():\n",
+        "    for check, _ in scene.enforced() if scene.full and not scene.observing else ():\n",
+        (CORE + "test_whatever_a_rollout_says_nothing_is_promoted_past_a_policys_guard",),
+    ),
+    Mutant(
         "a run goes on past a policy that is not understood",
         ISSUE,
         "core/measuring.py",

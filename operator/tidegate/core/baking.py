@@ -93,10 +93,10 @@ def _obstacle(scene: Scene) -> str:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
     if odd := policing.obstacle(scene):
         return odd
-    for check, guard in scene.enforced() if scene.full else ():
+    for check, _ in scene.enforced() if scene.full else ():
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS:
-            return f"guard {guard.metric} is {verdict.value}"
+            return f"guard {check.name} is {verdict.value}"
     return ""
 
 

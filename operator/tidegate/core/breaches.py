@@ -32,9 +32,9 @@ def breaches(
 def breach_text(scene: Scene, check: Check, guard: Guard, reading: Reading) -> str:
     """What the newest reading of a breached guard, or its evidence, shows beside what must be."""
     if tested(guard):
-        return f"guard {guard.metric} must be {bound_text(guard)}: {evidence_text(scene, check)}"
+        return f"guard {check.name} must be {bound_text(guard)}: {evidence_text(scene, check)}"
     value = "not measured" if reading.value is None else f"{reading.value:.4g}"
     return (
-        f"guard {guard.metric} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
+        f"guard {check.name} is {value}{against(guard, reading)}, must be {bound_text(guard)} "
         f"(failed {guard.breaches} of {guard.of})"
     )

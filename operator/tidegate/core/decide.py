@@ -215,11 +215,11 @@ def _ends_bake(scene: Scene) -> Step:
 def _paused_by_guard(scene: Scene) -> Step | None:
     if scene.status.pause is not None or scene.undo:
         return None
-    for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
+    for check, guard, _readings in breaches(scene, since=scene.status.resumed_at):
         if guard.then != "pause":
             continue
-        message = f"guard {guard.metric} must be {bound_text(guard)}; resume when it is understood"
-        pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)
+        message = f"guard {check.name} must be {bound_text(guard)}; resume when it is understood"
+        pause = PauseStatus(by=f"guard {check.name}", reason=message, at=scene.now)
         note = Note(reasons.PAUSED, message, warning=True)
         return Step(changed(scene.status, pause=pause), None, (note,), reasons.PAUSED, message)
     return None

@@ -87,9 +87,9 @@ def unanswered(scene: Scene) -> str:
             continue
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
-            return f"metric {check.bound.metric} was not asked yet"
+            return f"metric {check.name} was not asked yet"
         if readings[-1].answer is Answer.ERROR:
-            return f"metric {check.bound.metric} cannot be measured: {readings[-1].detail}"
+            return f"metric {check.name} cannot be measured: {readings[-1].detail}"
     return ""
 
 
@@ -104,12 +104,12 @@ def obstacle_to_raise(scene: Scene) -> str:
         readings = scene.readings(check)
         answers = scene.observed.readings.get(check.id, ())
         if not answers or not fresh(guard, answers[-1].at, scene.now):
-            return f"guard {guard.metric} was not read yet"
+            return f"guard {check.name} was not read yet"
         verdict = verdict_of(scene, check)
         if verdict is Verdict.ERROR:
-            return f"guard {guard.metric} cannot be measured: {trouble(check, readings[-1])}"
+            return f"guard {check.name} cannot be measured: {trouble(check, readings[-1])}"
         if verdict is Verdict.FAIL:
-            return f"guard {guard.metric} fails now"
+            return f"guard {check.name} fails now"
     return ""
 
 
@@ -125,12 +125,12 @@ def obstacle_to_pass(scene: Scene, *, told: bool = False) -> str:
         return odd
     known = {check.id: check for check in scene.status.checks}
     dark = scene.phase.weight == 0 and not scene.phase.match
-    for check, guard in scene.guards():
+    for check, _ in scene.guards():
         if scene.tells_only(check) is not told:
             continue
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS and not (dark and verdict is Verdict.NODATA):
-            return f"guard {guard.metric} is {verdict.value}"
+            return f"guard {check.name} is {verdict.value}"
     for check, gate in scene.gates(scene.phase) if scene.observing is told else ():
         status = known.get(check.id)
         if status is None or not gate_passes(gate, status):

@@ -1,7 +1,8 @@
 """`mode: observe`: what metrics would have done to a run is written down and told, and not done.
 
 Guards, gates and blindness neither send back, nor pause, nor hold. All else is as ever: pods come
-before traffic, deadlines for pods and phases count, and people can abort.
+before traffic, deadlines for pods and phases count, and people can abort. A policy has a mode of its
+own for its guards (`Scene.tells_only`).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def _guarded(scene: Scene) -> Step | None:
         message = f"promotion waits: {odd}"
         return Step(scene.status, reason=reasons.POLICY_INVALID, message=message)
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
-    for check, guard in scene.enforced() if scene.full else ():
+    for check, _ in scene.enforced() if scene.full else ():
         readings = scene.readings(check)
         verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS and readings[-1].at < seen_since:
@@ -58,7 +58,7 @@ def _guarded(scene: Scene) -> Step | None:
             return Step(
                 scene.status,
                 reason=reasons.WAITING_FOR_METRICS,
-                message=f"promotion waits: guard {guard.metric} is {verdict.value}",
+                message=f"promotion waits: guard {check.name} is {verdict.value}",
             )
     return None
 

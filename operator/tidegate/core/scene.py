@@ -49,6 +49,11 @@ class Check:
     id: str
     bound: Bound
 
+    @property
+    def name(self) -> str:
+        """The metric as people know it: a policy's with the policy's name before it."""
+        return "/".join(filter(None, (policy_of_id(self.id), self.bound.metric)))
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from tidegate.api.policy import policy_of_id
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import CheckStatus, Condition, RolloutStatus, Stage, State, Verdict
 from tidegate.api.takeover import WorkloadDrift
@@ -186,16 +187,21 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
     if empty and (status.blind_since is not None or policies):
         return (_blind(empty[0], "has no data"),)
     if empty:
-        name = empty[0].metric
+        name = check_name(empty[0])
         message = f"Guard {name} has no data yet; before the first traffic it needs none."
         return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
     message = "All guards can be measured."
     return (Finding(METRICS_AVAILABLE, "True", reasons.HEALTHY, message),)
 
 
+def check_name(check: CheckStatus) -> str:
+    """The metric of a check as people know it: a policy's with the policy's name before it."""
+    return "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+
+
 def _blind(check: CheckStatus, trouble: str) -> Finding:
     detail = f": {check.detail}" if check.detail else ""
-    message = f"Guard {check.metric} {trouble}{detail}"
+    message = f"Guard {check_name(check)} {trouble}{detail}"
     return Finding(METRICS_AVAILABLE, "False", reasons.METRICS_BLIND, message)
 
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 from tidegate.api.checks import Bound, Gate
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
-from tidegate.api.policy import policy_of_id
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import (
@@ -25,6 +24,7 @@ from tidegate.api.status import (
 from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core.observing import OVERLOOKED
 from tidegate.views.amounts import age, count_text, span_text, value_text
+from tidegate.views.conditions import check_name
 from tidegate.views.foreign_text import clean
 
 HISTORY_SHOWN: Final = 5
@@ -324,7 +324,7 @@ def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> Check
     units = {metric.name: metric.unit for metric in spec.metrics} if spec else {}
     return CheckRow(
         kind=check.kind,
-        metric="/".join(filter(None, (policy_of_id(check.id), check.metric))),
+        metric=check_name(check),
         value=value_text(check.value, units.get(check.metric, "")),
         bound=check.bound,
         verdict=check.verdict,
