@@ -20,9 +20,9 @@ MUTANTS = (
     Mutant(
         "a metric that only tells sends a release back",
         "argo-rollouts #2819",
-        "core/revert.py",
-        "    return late if scene.observing else _on_breach",
-        "    return _on_breach",
+        "core/breaches.py",
+        "        if scene.tells_only(check) is not told:\n            continue\n",
+        "",
         (OBSERVING + "test_a_bad_release_is_promoted_and_what_speaks_against_it_is_told_once",),
     ),
     Mutant(
@@ -343,8 +343,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "    if scene.status.pause is not None or scene.undo or scene.observing:\n",
-        "    if scene.undo or scene.observing:\n",
+        "    if scene.status.pause is not None or scene.undo:\n",
+        "    if scene.undo:\n",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )

@@ -14,6 +14,7 @@ from tests.mutants import (
     leadership,
     made_routes,
     pod_signals,
+    policies,
     scorecards,
     stale_views,
     takeovers,
@@ -34,6 +35,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *bounds.MUTANTS,
     *scorecards.MUTANTS,
     *pod_signals.MUTANTS,
+    *policies.MUTANTS,
 )
 
 SLICE = 4

@@ -7,7 +7,7 @@ from pydantic import Field
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.blind import Blind
-from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
+from tidegate.api.scalars import DurationS, MetricName, MetricRef, MetricValue, Query
 
 Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
 Unmeasured = Literal["blind", "fail", "ignore"]
@@ -230,7 +230,11 @@ class Bound(ApiModel):
         ),
     )
 
-    metric: MetricName | None = Field(None, description="Name of the metric in spec.metrics.")
+    metric: MetricRef | None = Field(
+        None,
+        description="Name of the metric in spec.metrics; in a Rollout also policy/metric, a metric "
+        "of a RolloutPolicy that holds for it.",
+    )
     scorecard: MetricName | None = Field(
         None, description="Name of the scorecard in spec.scorecards, instead of a metric."
     )

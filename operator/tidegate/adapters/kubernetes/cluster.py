@@ -17,6 +17,7 @@ from tidegate.adapters.kubernetes.freshness import Grounds
 from tidegate.adapters.kubernetes.holding import Holder
 from tidegate.adapters.kubernetes.lost_sets import LostSets
 from tidegate.adapters.kubernetes.own_routes import OwnRouteWriter
+from tidegate.adapters.kubernetes.policies import PolicyBook
 from tidegate.adapters.kubernetes.replica_set_writes import ReplicaSetWriter
 from tidegate.adapters.kubernetes.replica_sets import owned_by, revision_of_set, view_of
 from tidegate.adapters.kubernetes.resources import (
@@ -44,12 +45,12 @@ from tidegate.adapters.kubernetes.watched import Watched
 from tidegate.adapters.kubernetes.workloads import Workloads
 from tidegate.api.actions import Action
 from tidegate.api.constants import LABEL_ROLLOUT
+from tidegate.api.policy_checks import problems_of
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.scalars import format_timestamp
 from tidegate.api.status import RolloutStatus, Stage
 from tidegate.api.support import unsupported
-from tidegate.api.validation import problems as spec_problems
 from tidegate.core import reasons
 from tidegate.core.decision import (
     AlignRoute,
@@ -98,6 +99,7 @@ class KubernetesCluster:
         self._api = api
         self._touched = touched
         self.rollouts: dict[Key, Body] = {}
+        self.policies = PolicyBook(api, self._policies_changed)
         self.actions: dict[Key, Body] = {}
         self._answered: deque[str] = deque(maxlen=ANSWERED_KEPT)
         self._gone: deque[str] = deque(maxlen=GONE_KEPT)
@@ -123,9 +125,15 @@ class KubernetesCluster:
         self._own_routes = OwnRouteWriter(api, self._watched)
         self._stamper = Stamper(api, self.replica_sets, self._watched)
 
+    def _policies_changed(self, namespace: str) -> None:
+        for key in tuple(self.rollouts):
+            if namespace in ("", key[0]):
+                self._touched(key)
+
     def close(self) -> None:
         """Stop watching users' objects."""
         self._contents.close()
+        self.policies.close()
         for watched in self._watched.values():
             watched.close()
 
@@ -186,7 +194,7 @@ class KubernetesCluster:
         return str((self.rollouts.get(key, {}).get("status") or {}).get("stableRevision") or "")
 
     def _spec_problems(self, rollout: Rollout) -> list[Problem]:
-        found = [Problem(reasons.INVALID_SPEC, str(p)) for p in spec_problems(rollout.spec)]
+        found = [Problem(reasons.INVALID_SPEC, str(p)) for p in problems_of(rollout)]
         missing = [Problem(reasons.NOT_BUILT_YET, str(p)) for p in unsupported(rollout.spec)]
         return found + missing
 
