@@ -241,7 +241,7 @@ MUTANTS = (
         "argo-rollouts #2931",
         "core/measuring.py",
         "        if not answers or not fresh(guard, answers[-1].at, scene.now):\n"
-        '            return f"guard {guard.metric} was not read yet"\n',
+        '            return f"guard {check.name} was not read yet"\n',
         "",
         (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
     ),
@@ -258,7 +258,7 @@ MUTANTS = (
         "argo-rollouts #222",
         "core/measuring.py",
         "        if verdict is Verdict.FAIL:\n"
-        '            return f"guard {guard.metric} fails now"\n',
+        '            return f"guard {check.name} fails now"\n',
         "",
         (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
     ),
