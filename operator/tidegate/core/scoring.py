@@ -18,9 +18,9 @@ from functools import cache, lru_cache, partial
 from hashlib import sha256
 from typing import Final, TypeVar
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound, Gate
 from tidegate.api.scorecards import Scorecard
-from tidegate.api.status import Verdict
 from tidegate.core.comparing import against
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import bound_text, judge

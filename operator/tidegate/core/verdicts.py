@@ -14,9 +14,9 @@ from itertools import islice
 from math import isfinite
 from typing import Literal
 
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound, Gate, Guard, Severity
 from tidegate.api.scalars import format_duration
-from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.comparing import judge_against, limits, sentence, test_text
 from tidegate.core.concerned import least_text, pods_text, spared
 from tidegate.core.numbers import exact
