@@ -293,7 +293,7 @@ class KubernetesCluster:
         a read from the API server itself.
         """
         sight = self._sights.get((rollout.namespace, rollout.name), Sight())
-        routing = sight.routing
+        read = sight.routing
         await self._grounds.confirm(rollout, effect, sight)
         match effect:
             case CreateReplicaSet():
@@ -305,20 +305,18 @@ class KubernetesCluster:
             case DeleteReplicaSet():
                 await self._sets.delete(effect, sight.set_named(effect.replica_set))
             case SetWeight(name, weight, match):
-                change = routing.weight_change(rollout.namespace, name, routing, weight, match)
+                change = routing.weight_change(rollout.namespace, name, read, weight, match)
                 await self._change(change)
             case PointDestination(destination=destination, revision=revision):
-                await self._change(
-                    routing.destination_change(rollout, routing, destination, revision)
-                )
+                await self._change(routing.destination_change(rollout, read, destination, revision))
             case SwitchService(revision=revision):
-                await self._change(routing.destination_change(rollout, routing, "stable", revision))
+                await self._change(routing.destination_change(rollout, read, "stable", revision))
             case ScaleWorkload():
                 await self._workloads.scale(effect, sight.workload.body)
             case GiveBackDestination():
-                await self._change(routing.way_back(rollout, routing, effect))
+                await self._change(routing.way_back(rollout, read, effect))
             case MakeDestinations() | MakeRoute() | AlignRoute():
-                await self._own_routes.apply(rollout, effect, routing.own_body)
+                await self._own_routes.apply(rollout, effect, read.own_body)
             case AnswerAction():
                 await self._answer(rollout.namespace, effect)
             case HoldRollout() | ReleaseRollout():
