@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.rehearsal.rollouts import ERRORS, rollout
 from tidegate.api.checks import Bound
-from tidegate.api.status import Verdict
+from tidegate.api.check_status import Verdict
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import judge
 from tidegate.rehearsal.counters import binomial
