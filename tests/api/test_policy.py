@@ -129,6 +129,59 @@ def test_a_template_that_a_plain_service_cannot_answer_is_a_problem_there_and_on
     assert "a plain Service has only one" in applied_to(switch, [envoy])[0].problem
 
 
+QUERY = {"name": "errors", "query": "rate(errors[5m])"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"metrics": [QUERY], "guards": [GUARD | {"window": "5m"}]},
+            "spec.guards[0].window: is not read by the query of metric 'errors'",
+        ),
+        (
+            {"guards": [GUARD | {"minPods": 2}]},
+            "spec.guards[0].minPods: is only for templates that see single pods",
+        ),
+        (
+            {"metrics": [METRIC | {"provider": "kubernetes"}]},
+            "spec.metrics[0].provider: kubernetes is the API server",
+        ),
+        ({"guards": [GUARD | {"warnMax": 0.01}]}, "spec.guards[0].warnMax: warnMax must be less"),
+        ({"guards": [GUARD | {"failures": 2, "of": 3}]}, "set one of the two"),
+    ],
+)
+def test_what_is_refused_of_a_rollouts_guards_is_refused_of_a_policys(fields, sentence):
+    assert sentence in policy(**fields).problem
+
+
+def test_every_field_of_a_rollouts_guard_is_one_of_a_policys():
+    pods = {"name": "loops", "template": "kube-crash-loops"}
+    fields = {
+        "severity": "info",
+        "failures": 3,
+        "warnMax": 0.005,
+        "window": "5m",
+        "delay": "30s",
+        "onNoData": "fail",
+        "onError": "ignore",
+        "blind": {"after": "1m", "then": "revert"},
+    }
+    guards = [GUARD | fields, {"metric": "loops", "max": 0, "minPods": 2}]
+    found = policy(metrics=[METRIC, pods], guards=guards)
+    assert found.problem == ""
+    assert (found.guards[0].loudness, found.guards[1].min_pods) == ("info", 2)
+
+
+@pytest.mark.parametrize(("delay", "late"), [("59s", False), ("1m", True)])
+def test_a_delay_that_leaves_a_phase_no_time_is_a_problem_for_that_rollout_only(delay, late):
+    slow = policy(guards=[GUARD | {"delay": delay}])
+    phases = [{"name": "ten", "weight": 10, "hold": "10s", "deadline": "1m"}]
+    found = applied_to(parsed(ROLLOUT | {"phases": phases}), [slow])[0]
+    assert ("must be shorter than the deadline of phase ten, 1m" in found.problem) is late
+    assert slow.problem == ""
+
+
 # ---------------------------------------------------------------- references of Rollouts
 
 
@@ -153,6 +206,17 @@ def test_a_rollout_may_name_a_metric_of_a_policy_that_holds_for_it():
 def test_a_reference_to_what_no_policy_gives_is_said(metric, policies, sentence):
     [found] = _referring(metric, *policies)
     assert found.startswith(f"spec.guards[0].metric: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [({"window": "5m"}, "is not read by the query"), ({"minPods": 2}, "is only for templates")],
+)
+def test_a_guard_on_a_metric_of_a_policy_is_held_to_what_that_can_be_asked(fields, sentence):
+    guard = {"metric": "house/errors", "max": 1} | fields
+    rollout = Rollout.parse(body(ROLLOUT | {"guards": [guard]}))
+    odd = problems_of(replace(rollout, policies=(policy(metrics=[QUERY]),)))
+    assert [sentence in problem.message for problem in odd] == [True]
 
 
 def test_a_policy_that_is_not_understood_makes_no_rollout_invalid():

@@ -166,9 +166,18 @@ def test_a_gate_of_a_rollout_may_ask_for_a_metric_of_a_policy(stage: Stage) -> N
         assert "no metric is named 'error'; defined are errors" in status["message"]
 
 
-def test_a_guard_on_a_metric_that_the_policy_lacks_is_refused_by_the_api_server(
-    stage: Stage,
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"metrics": []}, "every guard must name a metric"),
+        ({"guards": [{"scorecard": "health"}]}, "a policy has no scorecards"),
+        ({"guards": [GUARD | {"warnMax": 1}]}, "warnMax must be less than max"),
+        ({"guards": [GUARD | {"failures": 2, "of": 3}]}, "set one of the two"),
+    ],
+)
+def test_a_guard_that_a_policy_cannot_have_is_refused_by_the_api_server(
+    stage: Stage, fields: dict[str, Any], sentence: str
 ) -> None:
-    wrong = json.dumps(_body(quick_shop(), metrics=[]))
-    with pytest.raises(SandboxError, match="every guard must name a metric"):
+    wrong = json.dumps(_body(quick_shop(), **fields))
+    with pytest.raises(SandboxError, match=sentence):
         stage.cluster.kubectl("apply", "--dry-run=server", "-f", "-", stdin=wrong)

@@ -75,7 +75,7 @@ def at_once(*_args):
     return LetGo(free=True, seen=Seen.YES)
 
 
-def nothing(*_args):
+def nothing(*_args, **_named):
     return ""
 
 

@@ -3,6 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 CORE = "tests/core/test_policies.py::"
+BOUNDS = "tests/core/test_policy_bounds.py::"
 API = "tests/api/test_policy.py::"
 ISSUE = "docs/reference/policies.md"
 
@@ -40,6 +41,22 @@ MUTANTS = (
         "    if odd := policing.obstacle(scene):\n        return odd\n    for check, guard",
         "    for check, guard",
         (CORE + "test_the_first_traffic_waits_for_a_policy_that_is_not_understood",),
+    ),
+    Mutant(
+        "a guard of a policy with a blind of its own starts the clock of all",
+        ISSUE,
+        "core/blindness.py",
+        "    left = _unseen(scene) - _with_own(scene)\n",
+        "    left = _unseen(scene)\n",
+        (BOUNDS + "test_a_policys_guard_with_a_blind_of_its_own_goes_by_that",),
+    ),
+    Mutant(
+        "a Rollout's word on blindness stands in for that of a policy",
+        ISSUE,
+        "core/blindness.py",
+        "policy.spec.blind or scene.spec.blind",
+        "scene.spec.blind",
+        (CORE + "test_a_policys_blindness_is_judged_by_its_own_rule",),
     ),
     Mutant(
         "while the labels of a namespace are not known a policy that asks for them is left out",

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rehearsal.rollouts import ERRORS, rollout
-from tidegate.api.checks import Bound
 from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Bound
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import judge
 from tidegate.rehearsal.counters import binomial
