@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
 
-from tests.controller.fakes import KEY, FakeMetrics, RecordingJournal, arms
+from tests.controller.fakes import KEY, FakeMetrics, FakePolicies, RecordingJournal, arms
 from tests.properties.watch import Watch
 from tests.properties.world import World, moment
 from tidegate.adapters.kubernetes.api import Api
@@ -135,6 +135,7 @@ class WorldCluster:
         server.epoch += 1
         self.epoch = server.epoch
         self.server = server
+        self.policies = FakePolicies()
         self.rollouts: dict[tuple[str, str], Body] = {}
         self.failures: list[Failure] = []
         self.claimed = 0
