@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from tidegate.api.scalars import format_duration
+from tidegate.api.scalars import format_duration, parse_duration
 from tidegate.cli import manifests
 from tidegate.cli.errors import FAILED, UsageError
 from tidegate.cli.options import AnswerOutput, duration_s
@@ -124,7 +124,7 @@ def _moment(text: str, now: datetime, option: str) -> datetime:
         if text[:4].isdecimal() and text[4:5] == "-":
             found = datetime.fromisoformat(text)
             return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
-        return now - timedelta(seconds=duration_s(text, option))
+        return now - timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError) as error:
         raise UsageError(
             f"{option} {text!r} is neither a time such as 2026-01-31T12:00:00Z nor a length such "
