@@ -1,9 +1,12 @@
 """Every template and every kind of check is known to the rehearsals."""
 
+from random import Random
+
 import pytest
 
 from tests.rehearsal.rollouts import ERRORS, GATE, GUARD, metric_of, rollout
 from tidegate.api.constants import KUBERNETES_TEMPLATES, METRIC_TEMPLATES
+from tidegate.rehearsal.detection import Errors, Terms, play, suspects
 from tidegate.rehearsal.doubts import doubts
 from tidegate.rehearsal.horizon import horizon_s
 from tidegate.rehearsal.playing import End, Player
@@ -66,6 +69,13 @@ def test_a_light_member_alone_sends_nothing_back_unless_it_is_critical():
 
     assert with_slow(critical=False) is End.PROMOTED
     assert with_slow(critical=True) is End.REVERTED
+
+
+def test_how_long_a_bad_score_stays_is_asked_as_well():
+    (one,) = suspects(carded().spec, 100.0, Errors(0.01, 0.3))
+    assert (one.metric, one.bounds, one.bad) == ("health", ">= 75 of 100 (1 of 1)", 0.0)
+    assert one.scenario.metrics["errors"].canary[0].value == 0.3
+    assert play(Terms(carded(), SCRAPE_S), one.scenario, Random(1)).end is End.REVERTED
 
 
 def test_a_member_counts_as_used_and_is_doubted_as_a_gate_would_be():
