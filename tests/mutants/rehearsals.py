@@ -43,7 +43,9 @@ MUTANTS = (
         "adapters/prometheus/history.py",
         "abs(sample.at_s - second) > SAME_TIME_S",
         "sample.at_s < 0",
-        ("tests/adapters/prometheus/test_history.py",),
+        (
+            "tests/adapters/prometheus/test_history.py::test_a_value_between_two_moments_spoils_the_range",
+        ),
     ),
     Mutant(
         "a past release is judged by its first measurement alone",
