@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.adapters.prometheus.real import ON_A_REAL_PROMETHEUS, prometheus
-from tests.rehearsal.rollouts import ERRORS, manifest
+from tests.rehearsal.rollouts import ERRORS, manifest, metric_of
 from tidegate.api.constants import METRIC_TEMPLATES
 from tidegate.cli.main import app
 
@@ -36,11 +36,7 @@ def test_a_query_that_is_no_promql_is_refused_in_the_servers_words(url, tmp_path
 
 
 def test_every_template_and_a_good_query_pass(url, tmp_path):
-    templates = [
-        {"name": name, "template": name, "window": "30s"}
-        | ({"threshold": "250ms"} if name.endswith("slow-share") else {})
-        for name in METRIC_TEMPLATES
-    ]
+    templates = [metric_of(name) | {"window": "30s"} for name in METRIC_TEMPLATES]
     own = {"name": "own", "query": 'sum(rate(x{r="{{revision}}"}[{{window}}]))'}
     done = linted(url, tmp_path, manifest(metrics=[ERRORS, own, *templates]))
     assert done.exit_code == 0, done.stdout + done.stderr

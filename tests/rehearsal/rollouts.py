@@ -6,11 +6,29 @@ from typing import Any
 
 import yaml
 
+from tidegate.api.constants import (
+    HISTOGRAM_TEMPLATES,
+    KUBERNETES_TEMPLATES,
+    RATIO_TEMPLATE,
+    SLOW_TEMPLATES,
+)
 from tidegate.api.rollout import Rollout
 
 ERRORS = {"name": "errors", "template": "istio-error-rate", "window": "30s"}
 GUARD = {"metric": "errors", "max": 0.05, "interval": "15s"}
 GATE = {"metric": "errors", "max": 0.02, "interval": "15s", "minSamples": 10}
+
+
+def metric_of(template: str) -> dict[str, Any]:
+    """A metric of that name with all that its template needs."""
+    slow = template in SLOW_TEMPLATES or template == "histogram-slow-share"
+    return (
+        {"name": template, "template": template}
+        | ({"threshold": "250ms"} if slow else {})
+        | ({"histogram": "job_seconds"} if template in HISTOGRAM_TEMPLATES else {})
+        | ({"counters": {"bad": "bad", "total": "all"}} if template == RATIO_TEMPLATE else {})
+        | ({"provider": "kubernetes"} if template in KUBERNETES_TEMPLATES else {})
+    )
 
 
 def body(**spec: Any) -> dict[str, Any]:

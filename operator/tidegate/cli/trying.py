@@ -10,6 +10,7 @@ from typing import Final
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.provider import PrometheusMetrics
 from tidegate.api.checks import Metric
+from tidegate.api.constants import KUBERNETES_TEMPLATES
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import Rollout
 from tidegate.cli.errors import UnreachableError, UsageError
@@ -41,6 +42,8 @@ def refused(rollout: Rollout, url: str) -> tuple[FieldProblem, ...]:
 def _metrics(rollout: Rollout) -> Iterator[tuple[str, Metric]]:
     """What is asked, with the field it stands in; samples are a query of their own."""
     for index, metric in enumerate(rollout.spec.metrics):
+        if metric.template in KUBERNETES_TEMPLATES:
+            continue  # asked of the API server, which is not there
         path = f"spec.metrics[{index}]"
         alone = metric.model_copy(update={"samples": None})
         yield f"{path}.{'query' if metric.template is None else 'template'}", alone

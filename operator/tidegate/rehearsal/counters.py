@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from tidegate.core.observation import Answer, Reading
+from tidegate.core.concerned import NAMES_MAX
+from tidegate.core.observation import Answer, Concerned, Reading
 from tidegate.rehearsal.setting import ScriptedMetric, Setting
+from tidegate.rehearsal.values import pods_concerned
 
 REACH_S: Final = 3700.0
 """How far back scrapes are kept: the longest window of telemetry, and a bit."""
@@ -116,12 +118,20 @@ class Counters:
         return Reading(at, Answer.OK, value=value, samples=samples)
 
     @staticmethod
-    def of_pods(at: datetime, value: float | None, pods: int, window_s: float) -> Reading:
+    def of_pods(
+        about: ScriptedMetric, at: datetime, value: float | None, pods: int, window_s: float
+    ) -> Reading:
         """A metric of containers, which need no requests."""
         if value is None or not pods:
             detail = f"no containers of the revision in the last {window_s:g} s"
             return Reading(at, Answer.NODATA, samples=0.0, detail=detail)
-        return Reading(at, Answer.OK, value=value, samples=float(pods))
+        concerned = None
+        if about.counts:
+            names = tuple(
+                f"pod-{number}" for number in range(min(NAMES_MAX, pods_concerned(value)))
+            )
+            concerned = Concerned(min(pods, pods_concerned(value)), names, early=True)
+        return Reading(at, Answer.OK, value=value, samples=float(pods), concerned=concerned)
 
     @staticmethod
     def no_data(at: datetime, window_s: float) -> Reading:

@@ -6,7 +6,7 @@ rhythm the release begins. A metric that is no share of requests has the same va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -14,6 +14,7 @@ from typing import Final
 from tidegate.api.checks import Guard
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.walk import walk
+from tidegate.core.scoring import FULL, scored
 from tidegate.core.testing import tested
 from tidegate.core.verdicts import bound_text
 from tidegate.rehearsal.counters import Dice
@@ -85,7 +86,27 @@ def suspects(spec: RolloutSpec, rate_rps: float, errors: Errors | None) -> tuple
         scenario = Scenario(rate=rate_rps, metrics=scripts)
         bounds = ", ".join(dict.fromkeys(_bound_words(guard) for guard in ours))
         found.append(Suspect(name, bounds, scenario, good, bad))
-    return tuple(found)
+    return (*found, *_cards(spec, terms, guards, errors))
+
+
+def _cards(
+    spec: RolloutSpec, terms: Setting, guards: Sequence[Guard], errors: Errors | None
+) -> Iterator[Suspect]:
+    """Each scorecard with a guard that reverts: all its members bad at once, a score of 0."""
+    for guard in guards:
+        whole, card = scored(spec.scorecards, "", guard)
+        if card is None or guard.then != "revert":
+            continue
+        scripts = _usual_errors(terms, errors)
+        for part in card.parts:
+            usual, metric = terms.levels[part.bound.metric or ""], part.bound.metric or ""
+            shares = errors is not None and terms.metrics[metric].share
+            bad = errors.bad if errors is not None and shares else usual.bad
+            if bad is not None:
+                good = errors.usual if errors is not None and shares else usual.stable
+                scripts[metric] = _script(good, bad, shared=errors)
+        scenario = Scenario(rate=terms.scenario.rate, metrics=scripts)
+        yield Suspect(whole.metric or "", _bound_words(whole), scenario, FULL, 0.0)
 
 
 def good_scenario(spec: RolloutSpec, rate_rps: float, errors: Errors | None) -> Scenario:

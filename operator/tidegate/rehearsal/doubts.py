@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from tidegate.api.checks import Bound, Gate, Guard, Metric
-from tidegate.api.constants import SHARE_TEMPLATES
+from tidegate.api.constants import KUBERNETES_TEMPLATES, SHARE_TEMPLATES
 from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scalars import format_duration
-from tidegate.api.walk import walk
 from tidegate.core.testing import tested
-from tidegate.rehearsal.values import bounds_of
+from tidegate.rehearsal.values import asked_bounds, bounds_of, parts_of, window_of
 
 JUMP_POINTS_MAX: Final = 50
 SCRAPES_LEAST: Final = 2
@@ -39,32 +38,40 @@ def doubts(spec: RolloutSpec, scrape_s: float) -> tuple[FieldProblem, ...]:
     )
 
 
-def _bounds(spec: RolloutSpec) -> Iterator[tuple[str, Bound]]:
-    for place in walk(spec, "spec"):
-        if isinstance(place.value, Bound):
-            yield place.path, place.value
-
-
 def _metric(spec: RolloutSpec, name: str) -> Metric | None:
     return next((metric for metric in spec.metrics if metric.name == name), None)
 
 
 def _windows(spec: RolloutSpec, scrape_s: float) -> Iterator[FieldProblem]:
     least_s = SCRAPES_LEAST * scrape_s
-    for index, metric in enumerate(spec.metrics):
-        if metric.window_s < least_s:
+    found = [
+        (f"spec.metrics[{index}].window", metric.window_s)
+        for index, metric in enumerate(spec.metrics)
+        if scraped(metric)
+    ]
+    for path, bound, whole in asked_bounds(spec):
+        metric = _metric(spec, bound.metric or "")
+        if whole.window_s is not None and metric is not None and scraped(metric):
+            found.append((f"{path}.window", whole.window_s))
+    for path, window_s in dict.fromkeys(found):
+        if window_s < least_s:
             yield FieldProblem(
-                f"spec.metrics[{index}].window",
-                f"{format_duration(metric.window_s)} may hold fewer than two scrapes, which come "
+                path,
+                f"{format_duration(window_s)} may hold fewer than two scrapes, which come "
                 f"every {format_duration(scrape_s)}; use {format_duration(least_s)} or more",
             )
 
 
 def _intervals(spec: RolloutSpec, scrape_s: float) -> Iterator[FieldProblem]:
-    for path, bound in _bounds(spec):
+    told = set()
+    for path, bound, whole in asked_bounds(spec):
+        metric = _metric(spec, bound.metric or "")
         least_s = SCRAPES_LEAST * scrape_s if tested(bound) else scrape_s
-        if bound.interval_s >= least_s or not (tested(bound) or isinstance(bound, Guard)):
+        if bound.interval_s >= least_s or not (tested(bound) or isinstance(whole, Guard)):
             continue
+        if path in told or metric is None or not scraped(metric):
+            continue
+        told.add(path)
         said = f"{format_duration(bound.interval_s)} is shorter than "
         if tested(bound):
             said += f"two scrapes ({format_duration(least_s)}), and a test looks back as long"
@@ -110,23 +117,24 @@ def _without_guards(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 
 def _samples(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    for path, bound in _bounds(spec):
+    for path, bound, whole in asked_bounds(spec):
         metric = _metric(spec, bound.metric or "")
         if metric is None or tested(bound):
             continue
+        card = f" in scorecard {whole.scorecard}" if whole.scorecard is not None else ""
         known = metric.template is not None or metric.samples is not None
         if bound.min_samples is not None and not known:
             yield FieldProblem(
-                f"{path}.minSamples",
-                f"metric {metric.name!r} has no samples query, so nobody knows how many there "
-                "are, and it stays undecided for ever",
+                path if card else f"{path}.minSamples",
+                f"metric {metric.name!r}{card} has no samples query, so nobody knows how many "
+                "there are, and it stays undecided for ever",
             )
         ratio = metric.template in SHARE_TEMPLATES or metric.samples is not None
-        if isinstance(bound, Gate) and ratio and bound.min_samples is None:
+        if isinstance(whole, Gate) and ratio and bound.min_samples is None:
             yield FieldProblem(
                 path,
-                f"gate on the share {metric.name} has no minSamples: one good request is enough "
-                "to pass it",
+                f"gate on the share {metric.name}{card} has no minSamples: one good request is "
+                "enough to pass it",
             )
 
 
@@ -164,18 +172,28 @@ def _jumps(spec: RolloutSpec) -> Iterator[FieldProblem]:
         )
 
 
+def scraped(metric: Metric) -> bool:
+    """Whether its values come from scrapes; the API server tells of pods as they change."""
+    return metric.template not in KUBERNETES_TEMPLATES
+
+
+def _window_s(spec: RolloutSpec, bound: Bound) -> float:
+    metric = _metric(spec, bound.metric or "")
+    return window_of(bound, metric) if metric is not None and not tested(bound) else 0.0
+
+
 def _times(spec: RolloutSpec, index: int, phase: Phase) -> Iterator[FieldProblem]:
     path = f"spec.phases[{index}]"
     for place, gate in enumerate(phase.gates):
-        metric = _metric(spec, gate.metric or "")
-        window_s = metric.window_s if metric is not None and not tested(gate) else 0.0
-        if max(phase.hold_s, gate.for_s or 0.0) < window_s:
+        window_s = max((_window_s(spec, one) for one in parts_of(spec.scorecards, gate)), default=0)
+        if (gate.delay_s or 0.0) + max(phase.hold_s, gate.for_s or 0.0) < window_s:
             yield FieldProblem(
                 f"{path}.hold",
                 f"{format_duration(phase.hold_s)} is shorter than the window of gate {place}, "
                 f"{format_duration(window_s)}: it is judged on requests of the step before",
             )
-    longest_s = max((gate.for_s or 0.0 for gate in phase.gates), default=0.0)
+    waits = [(gate.delay_s or 0.0) + (gate.for_s or 0.0) for gate in phase.gates]
+    longest_s = max(waits, default=0.0)
     least_s = phase.hold_s + longest_s
     if phase.deadline_s is not None and longest_s and phase.deadline_s < least_s:
         yield FieldProblem(

@@ -23,4 +23,4 @@ def horizon_s(spec: RolloutSpec, ready_after_s: float) -> float:
 
 
 def _gates_s(gates: tuple[Gate, ...]) -> list[float]:
-    return [gate.for_s or 0.0 for gate in gates]
+    return [(gate.delay_s or 0.0) + (gate.for_s or 0.0) for gate in gates]

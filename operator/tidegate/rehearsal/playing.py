@@ -20,9 +20,9 @@ from tidegate.core.decision import Ask, Decision, HoldRollout, Note, ReleaseRoll
 from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
-from tidegate.core.testing import tested
 from tidegate.core.verdicts import READINGS_MAX
 from tidegate.rehearsal.setting import Setting
+from tidegate.rehearsal.values import window_of
 from tidegate.rehearsal.world import EPOCH, World, moment
 from tidegate.views.conditions import conditions
 
@@ -275,7 +275,7 @@ class Player:
         metric = next((m for m in self.rollout.spec.metrics if m.name == bound.metric), None)
         if metric is None:
             return None
-        window_s = bound.interval_s if tested(bound) else metric.window_s
+        window_s = window_of(bound, metric)
         reading = self.world.read(metric.name, run.to_revision, window_s)
         stable = self._memory.working.stable_revision
         if bound.compare is None or stable == run.to_revision:

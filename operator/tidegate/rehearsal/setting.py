@@ -8,12 +8,12 @@ from math import inf
 from typing import TYPE_CHECKING, Final, Literal
 
 from tidegate.api.checks import Metric
-from tidegate.api.constants import METRIC_TEMPLATES, SHARE_TEMPLATES
+from tidegate.api.constants import KUBERNETES_TEMPLATES, METRIC_TEMPLATES, SHARE_TEMPLATES
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.traffic import VirtualServiceRef
 from tidegate.core.observation import Answer, RouteWeight
 from tidegate.rehearsal.scenario import Change, Scenario
-from tidegate.rehearsal.values import Levels, bounds_of, levels, sequential
+from tidegate.rehearsal.values import COUNT_TEMPLATES, Levels, bounds_of, levels, sequential
 
 if TYPE_CHECKING:
     from tidegate.rehearsal.counters import Dice
@@ -22,7 +22,7 @@ SCRAPE_S_DEFAULT: Final = 15.0
 """Prometheus' usual `scrape_interval` in a cluster."""
 TELEMETRY_WINDOW_S: Final = 60.0
 POD_TEMPLATES: Final = frozenset(
-    name for name in METRIC_TEMPLATES if name.startswith(("pod-", "container-"))
+    name for name in METRIC_TEMPLATES if name.startswith(("pod-", "container-", "kube-"))
 )
 RATE_TEMPLATES: Final = frozenset(name for name in METRIC_TEMPLATES if name.endswith("rate")) - (
     SHARE_TEMPLATES
@@ -34,7 +34,8 @@ class ScriptedMetric:
     """One metric of the spec and the changes of both revisions.
 
     `share`: values are shares of requests, which chance rounds; `rate`: the value is the rate of
-    requests itself; `of_pods`: it is about containers; `sampled`: samples are known.
+    requests itself; `of_pods`: it is about pods, and `counts` them or what befell them; `sampled`:
+    samples are known.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ScriptedMetric:
     share: bool = False
     rate: bool = False
     of_pods: bool = False
+    counts: bool = False
     sampled: bool = True
 
 
@@ -133,6 +135,7 @@ def _scripted(
         share=metric.template in SHARE_TEMPLATES or counts_events,
         rate=metric.template in RATE_TEMPLATES and script is None,
         of_pods=metric.template in POD_TEMPLATES,
+        counts=metric.template in COUNT_TEMPLATES & KUBERNETES_TEMPLATES,
         sampled=metric.template is not None or metric.samples is not None,
     )
 

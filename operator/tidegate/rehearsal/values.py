@@ -13,12 +13,14 @@ from typing import Final
 
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound, Guard, Metric
-from tidegate.api.constants import LATENCY_TEMPLATES, SHARE_TEMPLATES
+from tidegate.api.constants import KUBERNETES_TEMPLATES, LATENCY_TEMPLATES, SHARE_TEMPLATES
 from tidegate.api.limits import MAX_SAMPLES, MAX_VALUE
 from tidegate.api.rollout import RolloutSpec
+from tidegate.api.scorecards import Scorecard
 from tidegate.api.walk import walk
 from tidegate.core.comparing import limits
-from tidegate.core.observation import Answer, Reading
+from tidegate.core.observation import Answer, Concerned, Reading
+from tidegate.core.scoring import scored
 from tidegate.core.testing import tested
 from tidegate.core.verdicts import judge
 
@@ -28,6 +30,8 @@ LATENCY_USUAL_S: Final = 0.05
 PLAIN_USUAL: Final = 1.0
 SHARE_BAD: Final = 0.3
 BAD_TIMES: Final = 3.0
+COUNT_TEMPLATES: Final = (KUBERNETES_TEMPLATES | {"pod-restarts"}) - {"kube-unready-share"}
+"""Values are whole numbers of pods or of what befell them: 0 of a healthy service."""
 _NEAR: Final = (0.5, 0.2, 0.9, 1.0, 0.0, 1.1, 2.0, 5.0)
 _NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -45,9 +49,32 @@ class Levels:
 
 
 def bounds_of(spec: RolloutSpec, metric: str) -> tuple[Bound, ...]:
-    """Every guard and gate on a metric, in written order."""
-    places = (place.value for place in walk(spec, "spec"))
-    return tuple(one for one in places if isinstance(one, Bound) and one.metric == metric)
+    """Every guard and gate on a metric, in written order, and members of those on scorecards."""
+    return tuple(one for _, one, _ in asked_bounds(spec) if one.metric == metric)
+
+
+def asked_bounds(spec: RolloutSpec) -> Iterator[tuple[str, Bound, Bound]]:
+    """What is asked, with the path of its guard or gate, and that guard or gate itself.
+
+    A scorecard is asked by its members, as the operator does it.
+    """
+    for place in walk(spec, "spec"):
+        if isinstance(place.value, Bound):
+            for one in parts_of(spec.scorecards, place.value):
+                yield place.path, one, place.value
+
+
+def parts_of(cards: Sequence[Scorecard], bound: Bound) -> tuple[Bound, ...]:
+    """A guard or gate on a metric itself; of one on a scorecard the members."""
+    _, card = scored(cards, "", bound)
+    if card is not None:
+        return tuple(part.bound for part in card.parts)
+    return () if bound.scorecard is not None else (bound,)
+
+
+def window_of(bound: Bound, metric: Metric) -> float:
+    """How far a guard or gate looks back, as the operator asks for it: a test by its interval."""
+    return bound.interval_s if tested(bound) else bound.window_s or metric.window_s
 
 
 def sequential(bound: Bound) -> bool:
@@ -58,7 +85,11 @@ def sequential(bound: Bound) -> bool:
 def levels(spec: RolloutSpec, metric: Metric) -> Levels:
     """The levels of one metric under the bounds of this spec."""
     bounds = bounds_of(spec, metric.name)
-    guards: list[Bound] = [bound for bound in bounds if isinstance(bound, Guard)]
+    guards = [
+        one
+        for _, one, whole in asked_bounds(spec)
+        if one.metric == metric.name and isinstance(whole, Guard)
+    ]
     guards = guards or list(bounds)
     first: Levels | None = None
     for stable in _usual(metric, bounds):
@@ -95,7 +126,13 @@ def _fails(bounds: Iterable[Bound], value: float, stable: float) -> bool:
 def _judged(bound: Bound, value: float, stable: float) -> Verdict:
     many = float(MAX_SAMPLES)
     other = Reading(_NOW, Answer.OK, stable, many) if bound.compare is not None else None
-    return judge(bound, Reading(_NOW, Answer.OK, value, many, stable=other))
+    pods = Concerned(pods_concerned(value))
+    return judge(bound, Reading(_NOW, Answer.OK, value, many, stable=other, concerned=pods))
+
+
+def pods_concerned(value: float) -> int:
+    """From how many pods a count comes, where each has a part in it once."""
+    return int(min(max(0.0, value), MAX_SAMPLES))
 
 
 def _usual(metric: Metric, bounds: Sequence[Bound]) -> Iterator[float]:
@@ -104,6 +141,8 @@ def _usual(metric: Metric, bounds: Sequence[Bound]) -> Iterator[float]:
         yield SHARE_USUAL
     elif metric.template in LATENCY_TEMPLATES:
         yield LATENCY_USUAL_S
+    elif metric.template in COUNT_TEMPLATES:
+        yield 0.0
     else:
         yield from _inside(bounds)
         yield PLAIN_USUAL
@@ -134,6 +173,9 @@ def _candidates(bounds: Sequence[Bound], stable: float) -> Iterator[float]:
 
 
 def _worse(metric: Metric, bounds: Sequence[Bound], stable: float) -> Iterator[float]:
+    if metric.template in COUNT_TEMPLATES:
+        yield from _more(bounds, stable)
+        return
     edges = [*_edges(bounds, stable)]
     edges += [one for bound in bounds for one in (bound.max, bound.min) if one is not None]
     if metric.template in SHARE_TEMPLATES or any(map(sequential, bounds)):
@@ -144,6 +186,14 @@ def _worse(metric: Metric, bounds: Sequence[Bound], stable: float) -> Iterator[f
         yield from (edge * BAD_TIMES, edge / BAD_TIMES)
         yield from () if share else (edge + 1.0, edge - 1.0)
     yield from (stable * BAD_TIMES, stable / BAD_TIMES, 0.0, 1.0, MAX_VALUE, -MAX_VALUE)
+
+
+def _more(bounds: Sequence[Bound], stable: float) -> Iterator[float]:
+    """Whole numbers that are too many, and enough for `minPods`."""
+    least = max((b.min_pods or 1 for b in bounds if isinstance(b, Guard)), default=1)
+    edges = [*_edges(bounds, stable), *(b.max for b in bounds if b.max is not None)]
+    for edge in sorted(edges):
+        yield float(max(least, int(edge) + 1))
 
 
 def _edges(bounds: Sequence[Bound], stable: float) -> Iterator[float]:

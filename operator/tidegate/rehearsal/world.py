@@ -184,7 +184,7 @@ class World:
         if about.of_pods:
             new = revision == self.target and self.released_s < inf
             value = self.setting.values(self.elapsed_s, 0.0, new=new).get(metric)
-            return self.counters.of_pods(at, value, self.ready(revision), window_s)
+            return self.counters.of_pods(about, at, value, self.ready(revision), window_s)
         return self.counters.read(about, revision, at, self.now_s, window_s)
 
     def read_traffic(self) -> TrafficReading:

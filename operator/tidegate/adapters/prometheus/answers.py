@@ -18,6 +18,8 @@ from typing import Any, NoReturn, Self
 from tidegate.core.observation import Answer
 
 SERIES_MAX = 10_000
+POINTS_MAX = 500_000
+"""Values of one range query that are kept."""
 WORDS_MAX_CHARS = 300
 WARNINGS_MAX = 5
 SAME_TIME_S = 0.1
@@ -83,6 +85,13 @@ class Failure:
         return cls(Answer.REFUSED, detail)
 
 
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """What a range query gave: of each series its samples, in the order they came."""
+
+    series: tuple[tuple[Sample, ...], ...] = ()
+
+
 class _Malformed(ValueError):
     """The answer is not what Prometheus' API promises; the message says which part."""
 
@@ -97,6 +106,20 @@ def parse(status: int, body: bytes, at: datetime) -> Vector | Failure:
         return Failure.error(
             f"the answer is not Prometheus' format ({wrong}); "
             "check that the provider's url leads to a Prometheus API"
+        )
+
+
+def parse_range(status: int, body: bytes) -> Matrix | Failure:
+    """The result of one range query; never raises."""
+    if status != HTTPStatus.OK:
+        return _failed(status, body)
+    try:
+        told = _told(_decode(body))
+        return told if isinstance(told, Failure) else _matrix(told[0])
+    except _Malformed as wrong:
+        return Failure.error(
+            f"the answer is not Prometheus' format ({wrong}); "
+            "check that the url leads to a Prometheus API"
         )
 
 
@@ -168,7 +191,8 @@ def _advice(status: int) -> str:
     return "check the provider's url"
 
 
-def _result(answer: dict[str, Any]) -> Vector | Failure:
+def _told(answer: dict[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]] | Failure:
+    """The data of a whole answer, and what Prometheus remarks on it."""
     if answer.get("status") == "error":
         words = answer.get("error")
         told = one_line(words) if isinstance(words, str) else "it does not say why"
@@ -181,7 +205,14 @@ def _result(answer: dict[str, Any]) -> Vector | Failure:
         return Failure.error(
             f"the provider read only a part of its data ({partial}); see whether its stores are up"
         )
-    shown = notes[:WARNINGS_MAX]
+    return data, notes[:WARNINGS_MAX]
+
+
+def _result(answer: dict[str, Any]) -> Vector | Failure:
+    told = _told(answer)
+    if isinstance(told, Failure):
+        return told
+    data, shown = told
     match data.get("resultType"):
         case "scalar":
             return Vector((_valued({}, data.get("result")),), shown)
@@ -260,6 +291,31 @@ def _sample(series: object) -> Sample:
     if "histogram" in series:
         raise _Malformed("a series is a native histogram, which is no number")
     return _valued(labels, series.get("value"))
+
+
+def _matrix(data: dict[str, Any]) -> Matrix | Failure:
+    result = data.get("result")
+    if data.get("resultType") != "matrix" or not isinstance(result, list):
+        raise _Malformed("it is no range of values")
+    if len(result) > SERIES_MAX:
+        return Failure.error(f"the query gives {len(result)} series; at most {SERIES_MAX} are read")
+    series = tuple(map(_samples, result))
+    if sum(map(len, series)) > POINTS_MAX:
+        return Failure.error(f"the query gives more than {POINTS_MAX} values; ask for less time")
+    if len({frozenset(one[0].labels.items()) for one in series if one}) < len(series):
+        raise _Malformed("it has the same series twice, or one without values")
+    return Matrix(series)
+
+
+def _samples(series: object) -> tuple[Sample, ...]:
+    if not isinstance(series, dict) or "histograms" in series:
+        raise _Malformed("a series is not an object, or a native histogram")
+    labels, values = series.get("metric"), series.get("values")
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
+        raise _Malformed("the labels of a series are not texts")
+    if not isinstance(values, list):
+        raise _Malformed("a series has no values")
+    return tuple(_valued(labels, pair) for pair in values)
 
 
 def _valued(labels: Mapping[str, str], pair: object) -> Sample:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
 from tidegate.adapters.prometheus.catalogue import TEMPLATES
@@ -50,12 +51,25 @@ class Measured:
     measures: Measures
 
 
+class Client(Protocol):
+    """Who asks one provider: over HTTP, or out of a recording."""
+
+    async def query(self, text: str, at: datetime) -> Result:
+        """The value of a query at a time; never raises for anything that a provider does."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...
+
+
 class PrometheusMetrics:
     """Fills `ports.metrics.Metrics` from named providers.
 
     `providers` maps the names that metrics use to where they are; `telemetry` says how traffic
     is counted and by which of them. Made once, used from one event loop, closed at the end.
-    `now_s` gives steady seconds, for how long a provider that does not answer is left alone.
+    `now_s` gives steady seconds, for how long a provider that does not answer is left alone;
+    `client` makes who asks a provider.
     """
 
     def __init__(
@@ -64,14 +78,13 @@ class PrometheusMetrics:
         telemetry: TelemetryConfig,
         clock: Clock,
         now_s: Callable[[], float] = steady_s,
+        client: Callable[[str, ProviderConfig, Circuit], Client] = PrometheusClient,
     ) -> None:
         self._circuits = {name: Circuit(name, now_s) for name in providers}
 
-        def clients() -> dict[str, PrometheusClient]:
+        def clients() -> dict[str, Client]:
             circuits = self._circuits
-            return {
-                name: PrometheusClient(name, at, circuits[name]) for name, at in providers.items()
-            }
+            return {name: client(name, at, circuits[name]) for name, at in providers.items()}
 
         self._clients = clients()
         # Slots of their own: one tenant's slow queries must not blind everybody's guards.
@@ -141,7 +154,7 @@ class PrometheusMetrics:
         return Failure.refused(f"provider {name} is not configured (has: {has})")
 
     async def _built_in(
-        self, client: PrometheusClient, template: Template, question: Question, now: datetime
+        self, client: Client, template: Template, question: Question, now: datetime
     ) -> Reading:
         metric, subject = question.metric, question.subject
         window_s = _window_s(question, now)
@@ -163,9 +176,7 @@ class PrometheusMetrics:
         other = found.get(template.key(question.stable))
         return paired(reading, _measured(at, other, window_s, template))
 
-    async def _own_query(
-        self, client: PrometheusClient, question: Question, now: datetime
-    ) -> Reading:
+    async def _own_query(self, client: Client, question: Question, now: datetime) -> Reading:
         window_s = _window_s(question, now)
         if question.stable is None:
             return await self._own_value(client, question, question.subject, window_s)
@@ -176,7 +187,7 @@ class PrometheusMetrics:
         return paired(canary, stable)
 
     async def _own_value(
-        self, client: PrometheusClient, question: Question, subject: Subject, window_s: float
+        self, client: Client, question: Question, subject: Subject, window_s: float
     ) -> Reading:
         metric = question.metric
         try:
@@ -194,7 +205,7 @@ class PrometheusMetrics:
         )
         return _with_samples(_valued(value), _valued(samples))
 
-    async def _value(self, client: PrometheusClient, provider: str, text: str) -> Shared[Result]:
+    async def _value(self, client: Client, provider: str, text: str) -> Shared[Result]:
         return await self._values.get((provider, text), partial(client.query, text))
 
     async def _count(self, depth: Depth) -> Shared[Counts | Failure]:
