@@ -121,7 +121,7 @@ test: static sandbox ## All there is: checks, then every test, on real servers
 faults: setup sandbox ## Every crash point, fault and state (`make test` runs a slice); SCOPE=nightly for every pair, too
 	@echo "==> the states of the model, and beside them crash points and faults"
 	@TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -q tests/model & model=$$!; \
-	TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -n 3 --dist worksteal --durations=10 tests/faults && wait $$model
+	TIDEGATE_FAULTS=$(or $(SCOPE),all) $(BIN)/pytest -n 2 --dist load --maxschedchunk 1 --durations=10 tests/faults && wait $$model
 
 .PHONY: soak
 soak: setup sandbox ## Random scenarios under random faults: MINUTES=n SEED=s

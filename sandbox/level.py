@@ -23,7 +23,7 @@ def start(servers: Servers) -> None:
 def _start_api(servers: Servers) -> None:
     say("starting etcd and the API server")
     api = api_level.start_api_server(servers, Address("127.0.0.1"))
-    api_level.launch_controllers(servers, _NODE_GRACE_S)
+    api_level.launch_controllers(servers, _NODE_GRACE_S, api_level.NOT_AT_API_LEVEL)
     kwok.launch(servers, api)
     names = definitions.install(api, *definitions.ALL)
     for name in ("kube-controller-manager", "kube-scheduler", "kwok"):

@@ -81,9 +81,19 @@ WRONG = [
         "spec.metrics[0].template",
         "there are container-cpu, ",
     ),
-    (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency and istio-"),
-    (("metrics.0.threshold", "1s"), "spec.metrics[0].threshold", "only for envoy-slow-share and"),
+    (("metrics.0.quantile", 0.5), "spec.metrics[0].quantile", "only for envoy-latency, histogram-"),
+    (("metrics.0.threshold", "1s"), "spec.metrics[0].threshold", "only for envoy-slow-share, "),
     (("metrics.0.template", "istio-slow-share"), "spec.metrics[0].threshold", "is required by"),
+    (("metrics.0.template", "counter-ratio"), "spec.metrics[0]", "counters goes with template"),
+    (("metrics.0.histogram", "x_seconds"), "spec.metrics[0]", "histogram goes with template"),
+    (
+        (
+            "metrics.0",
+            {"name": "error-rate", "template": "histogram-quantile", "histogram": "x_bucket"},
+        ),
+        "spec.metrics[0].histogram",
+        "must be named without _bucket",
+    ),
     (
         ("metrics.0", {"name": "error-rate", "template": "istio-slow-share", "threshold": "11m"}),
         "spec.metrics[0].threshold",

@@ -134,6 +134,15 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.metrics[].threshold": (
         ("metrics", [METRIC | {"template": "envoy-slow-share", "threshold": "250ms"}]),
     ),
+    "spec.metrics[].counters": (
+        (
+            "metrics",
+            [METRIC | {"template": "counter-ratio", "counters": {"bad": "b_total", "total": "t"}}],
+        ),
+    ),
+    "spec.metrics[].histogram": (
+        ("metrics", [METRIC | {"template": "histogram-quantile", "histogram": "t_seconds"}]),
+    ),
     "spec.metrics[].query": (
         (
             "metrics",
@@ -205,6 +214,9 @@ VALUES: dict[str, Values] = {
     "spec.replicas": {"other": 3, "odd": -1},
     "spec.selector.matchLabels.*": {"other": "shop-2"},
     "spec.metrics[].template": {"other": "envoy-request-rate"},
+    "spec.metrics[].counters.bad": {"other": 'b_total{kind="x"}', "odd": "b_total{"},
+    "spec.metrics[].counters.total": {"other": "all_total", "odd": "sum(t)"},
+    "spec.metrics[].histogram": {"other": "u_seconds", "odd": "u_seconds_bucket"},
     "spec.metrics[].query": {"other": "vector(1)", "odd": "sum by ("},
     "spec.traffic.istio.virtualServices[].name": {"other": "nowhere"},
     "spec.traffic.istio.virtualServices[].routes[]": {"other": "legacy"},

@@ -98,6 +98,7 @@ def contains(stored, sent) -> bool:
     return stored == sent
 
 
+COUNTERS = {"bad": 'jobs_total{result="failed"}', "total": "jobs_total"}
 MADE_HTTP_ROUTE = {
     "managed": {"parentRefs": [{"name": "public"}], "port": 80},
     "services": {"stable": "web", "canary": "web-canary"},
@@ -159,6 +160,17 @@ REFUSED = [
     ("metrics.1.quantile", 1, "should be less than 1"),
     ("metrics.1.threshold", "0.5ms", "threshold must be 1ms to 10m"),
     ("metrics.1.threshold", "11m", "threshold must be 1ms to 10m"),
+    ("metrics.1.counters", COUNTERS, "counters goes with template counter-ratio; set both"),
+    ("metrics.1.template", "counter-ratio", "counters goes with template counter-ratio; set both"),
+    ("metrics.1.counters", {"bad": "b", "total": "sum(t)"}, "counters.total: Invalid value"),
+    ("metrics.1.counters", {"bad": 'b{x="}', "total": "t"}, "counters.bad: Invalid value"),
+    ("metrics.1.histogram", "wait_seconds", "histogram goes with template histogram-quantile or"),
+    ("metrics.1.template", "histogram-quantile", "histogram goes with template histogram-"),
+    (
+        "metrics.1",
+        {"name": "latency", "template": "histogram-quantile", "histogram": 'w_bucket{a="b"}'},
+        "histogram must be named without _bucket",
+    ),
     ("metrics.1.name", "error-rate", "Duplicate value"),
     ("guards.0.metric", "errors", "every guard must name a metric of spec.metrics"),
     ("guards.0.max", None, "set at least one of min, max and compare"),
@@ -244,6 +256,16 @@ def test_required_anti_affinity_and_shifted_pods_are_refused_together(crds):
         ("capacity", {"mode": "shift", "headroom": "100%"}),
         ("capacity", {"mode": "surge"}),
         ("antiAffinity", "required"),
+        ("metrics.1", {"name": "lost", "template": "counter-ratio", "counters": COUNTERS}),
+        (
+            "metrics.1",
+            {
+                "name": "slow",
+                "template": "histogram-slow-share",
+                "histogram": 'wait_seconds{queue="a", kind!~"b|c"}',
+                "threshold": "5s",
+            },
+        ),
         ("guards", []),
         ("phases", []),
         ("template.spec.anything", {"new": ["in", "kubernetes", 2.0]}),
@@ -277,7 +299,10 @@ def test_the_selector_cannot_be_changed(rollout, crds):
 
 def test_the_largest_rollout_there_may_be_is_within_the_cost_budget(crds):
     largest = copy.deepcopy(GOOD)
-    largest["metrics"] = [{"name": f"m{n}", "template": "envoy-error-rate"} for n in range(64)]
+    series = "w" * 501 + '{a="b.*"}'
+    largest["metrics"] = [
+        {"name": f"m{n}", "template": "histogram-quantile", "histogram": series} for n in range(64)
+    ]
     members = [{"metric": f"m{n}", "weight": 1, "max": 1} for n in range(48, 64)]
     largest["scorecards"] = [{"name": f"c{n}", "pass": 95, "members": members} for n in range(8)]
     largest["guards"] = [{"metric": "m63", "max": 1}, {"scorecard": "c7"}] * 16

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.controller.fakes import FakeMetrics, SetClock, arms, until
-from tidegate.api.checks import Compare, Gate, Guard, Metric
+from tidegate.api.checks import Gate, Guard, Metric
+from tidegate.api.compare import Compare
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
@@ -138,7 +139,7 @@ def test_a_test_asks_for_counts_over_its_own_interval_whatever_the_window_of_the
 def test_a_window_of_a_bound_stands_in_for_that_of_its_metric():
     for bound in (GUARD, Gate(metric="errors", max=1.0)):
         own = bound.model_copy(update={"window_s": 300.0})
-        asked, usual = (question_of(one, arms(), [ERRORS]) for one in (own, bound))
+        asked, usual = (question_of(one, arms(), ERRORS) for one in (own, bound))
         assert asked is not None
         assert usual is not None
         assert asked.metric == ERRORS.model_copy(update={"window_s": 300.0})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.adapters.prometheus import Access, BasicAuth, Tls
 from tidegate.controller import settings as module
 from tidegate.controller.settings import Settings, SettingsError, load, parse
 
@@ -13,6 +14,13 @@ GOOD = """
 providers:
   default: {url: "http://prometheus:9090/", timeout: 2s}
   far: {url: https://metrics.example.com, tokenFile: /var/run/token}
+  mimir:
+    url: https://mimir
+    basicAuth: {username: me, passwordFile: /x/password}
+    tls: {caFile: /x/ca, certFile: /x/crt, keyFile: /x/key, serverName: mimir.example.com}
+    headers: {X-Scope-OrgID: team-a}
+    headerFiles: {X-Api-Key: /x/key}
+  plain: {url: "http://plain", tokenFile: "", basicAuth: {}, tls: {}, headers: {}, headerFiles: {}}
 telemetry: {window: 30s, interval: 3s, subsetQuery: sum(x)}
 namespaces: [shop, web]
 """
@@ -23,7 +31,13 @@ def test_a_good_file_is_read(tmp_path: Path):
     found = load(tmp_path / "config.yaml")
     assert found.providers["default"].url == "http://prometheus:9090"
     assert found.providers["default"].timeout_s == 2.0
-    assert found.providers["far"].token_file == Path("/var/run/token")
+    assert found.providers["far"].access.token_file == Path("/var/run/token")
+    mimir = found.providers["mimir"].access
+    assert mimir.basic_auth == BasicAuth(Path("/x/password"), "me")
+    assert mimir.tls == Tls(Path("/x/ca"), Path("/x/crt"), Path("/x/key"), "mimir.example.com")
+    assert mimir.headers == {"X-Scope-OrgID": "team-a"}
+    assert mimir.header_files == {"X-Api-Key": Path("/x/key")}
+    assert found.providers["plain"].access == Access()
     assert (found.telemetry.window_s, found.telemetry.interval_s) == (30.0, 3.0)
     assert found.telemetry.subset_query == "sum(x)"
     assert found.namespaces == ("shop", "web")
@@ -58,6 +72,50 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
             "providers.a.timeout must be a duration such as 5s or 1m, not 5",
         ),
         ({"providers": {"a": {"url": "http://x", "timeout": "2m"}}}, "at most 60.0 s"),
+        (
+            {"providers": {"a": {"url": "http://x", "tokenFile": "token"}}},
+            "providers.a.tokenFile must be an absolute path",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "basicAuth": {"username": "me"}}}},
+            "providers.a.basicAuth.passwordFile is missing",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "basicAuth": {"passwordFile": "/p"}}}},
+            "providers.a: basicAuth needs exactly one of username and usernameFile",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "basicAuth": {"password": "s3cret"}}}},
+            "providers.a.basicAuth has no field 'password'",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "basicAuth": "me:s3cret"}}},
+            "providers.a.basicAuth must be an object",
+        ),
+        (
+            {"providers": {"a": {"url": "https://x", "tls": {"insecureSkipVerify": True}}}},
+            "providers.a.tls has no field 'insecureSkipVerify'",
+        ),
+        (
+            {"providers": {"a": {"url": "https://x", "tls": {"certFile": "/c"}}}},
+            "providers.a: tls needs both of certFile and keyFile",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "tls": {"caFile": "/c"}}}},
+            "providers.a: tls needs a url that begins with https://",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "headers": {"X-Scope-OrgID": 1}}}},
+            "providers.a.headers.X-Scope-OrgID must be a text; put it into quotes",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "headers": {"Authorization": "Bearer s"}}}},
+            "providers.a: headers must not set Authorization; use tokenFile or basicAuth",
+        ),
+        (
+            {"providers": {"a": {"url": "http://x", "headerFiles": {"X-A": ""}}}},
+            "providers.a.headerFiles.X-A is empty",
+        ),
         ({"telemetry": {"windows": "1m"}}, "telemetry has no field 'windows'"),
         ({"telemetry": "1m"}, "telemetry must be an object"),
         ({"telemetry": {"window": "1x"}}, "telemetry.window must be a duration"),
@@ -71,6 +129,7 @@ def test_a_mistake_is_told(found, sentence):
     with pytest.raises(SettingsError) as caught:
         parse(found)
     assert sentence in str(caught.value)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch):

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, in_phase, read, spec
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import Stage
 from tidegate.core.observation import Answer, Reading

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, spec
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.status import Stage
 from tidegate.core.concerned import pods_text
 from tidegate.core.decision import SetWeight

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, in_phase, read, spec
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Compare, Gate
+from tidegate.api.checks import Gate
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.status import RolloutStatus
 from tidegate.core.observation import Answer

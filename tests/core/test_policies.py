@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, at_rest, counted, error_guard, in_phase, pods, read, spec
 from tidegate.api.blind import Blind
-from tidegate.api.checks import Compare, Guard, Metric
+from tidegate.api.checks import Guard, Metric
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.status import PhaseStatus, PolicyInForce, Stage

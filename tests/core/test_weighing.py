@@ -30,7 +30,8 @@ from tests.core.trials import (
     windows,
 )
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.status import RolloutStatus
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading

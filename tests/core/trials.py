@@ -9,7 +9,8 @@ from hypothesis import settings
 
 from tests.core.scenes import Case, in_phase, read, spec
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.phases import Phase
 from tidegate.api.status import RolloutStatus

@@ -20,7 +20,7 @@ from typing import TypeVar
 SCOPE = os.environ.get("TIDEGATE_FAULTS", "slice")
 EVERYTHING = SCOPE in ("all", "nightly")
 SEED = int(os.environ.get("TIDEGATE_SEED") or datetime.now(UTC).toordinal())
-PARALLEL = 3
+PARALLEL = 4
 """Trials at the same time; most of a trial is waiting."""
 
 _Item = TypeVar("_Item")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,13 @@ from sandbox.waiting import wait_until
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 NOT_WRITES = frozenset({"selfsubjectreviews", "selfsubjectaccessreviews", "tokenreviews"})
 """Posted, but nothing is stored."""
+VERSION = re.compile(rb'"resourceVersion":"(\d+)"')
+
+
+def version_in(body: bytes) -> int:
+    """The version of the object in an answer or a watch event; 0 if it has none."""
+    found = VERSION.search(body)
+    return int(found[1]) if found else 0
 
 
 @dataclass(slots=True)
@@ -22,7 +30,8 @@ class Call:
 
     `status` is what the client was told (0: it got no answer), `committed` what the API server
     answered (0: it was never asked), and at `done_at_s` (monotonic seconds; endless: never) it had
-    answered. `kind` is the plural of the path, e.g. `replicasets`.
+    answered, with an object of `version` (0: none). `kind` is the plural of the path, e.g.
+    `replicasets`.
     """
 
     number: int
@@ -39,6 +48,7 @@ class Call:
     committed: int = 0
     at_s: float = field(default_factory=time.monotonic)
     done_at_s: float = inf
+    version: int = 0
 
     @property
     def watch(self) -> bool:
@@ -110,6 +120,16 @@ class RequestLog:
 
     def __len__(self) -> int:
         return len(self._calls)
+
+    def answered(self, kind: str = "") -> int:
+        """How many writes, of all kinds or of one, the API server has answered.
+
+        While that stays, they changed nothing.
+        """
+        return sum(
+            call.method in WRITES and call.done_at_s < inf and kind in ("", call.kind)
+            for call in self
+        )
 
     def since(self, number: int) -> list[Call]:
         """Those after that number."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from demo.operator_process import install_crds
 from sandbox import Sandbox
 from tests.faults.arena import Arena
-from tests.faults.budget import TALLY, chosen
+from tests.faults.budget import EVERYTHING, TALLY, chosen
 from tests.faults.judging import References
 from tests.observer.observer import Observer, watching
 
@@ -31,9 +32,14 @@ IN_A_SLICE = {
 }
 """Of these files, so many tests in a slice, others every day; one asked for by name always runs."""
 
+LONG = ("test_api_faults.py", "test_crash_points.py")
+"""Their tests take minutes each: with several workers they go first, or one works on alone."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not of today's slice."""
+    """Put the long ones first, and leave out what is not of today's slice."""
+    if EVERYTHING:
+        items.sort(key=_by_length)
     if config.option.keyword or any("::" in argument for argument in config.args):
         return
     left_out: set[str] = set()
@@ -44,6 +50,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out |= set(there) - set(chosen(there, count, file))
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
     items[:] = [item for item in items if item.nodeid not in left_out]
+
+
+def _by_length(item: pytest.Item) -> int:
+    mine = item.path.parent == HERE and item.path.name in LONG
+    return LONG.index(item.path.name) if mine else len(LONG)
 
 
 @pytest.fixture(scope="session")
@@ -82,6 +93,13 @@ def observer(_observer: Observer, request: pytest.FixtureRequest) -> Iterator[Ob
     yield _observer
     _observer.check(request.node.name)
     TALLY.add("tests under the observer")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Say at once what failed: the end of all may be twenty minutes away."""
+    worker = "PYTEST_XDIST_WORKER" in os.environ
+    if EVERYTHING and report.failed and not worker and sys.__stderr__ is not None:
+        print(f"\n{report.nodeid}\n{report.longreprtext}", file=sys.__stderr__, flush=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

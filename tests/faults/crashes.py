@@ -18,7 +18,8 @@ SIDES = ("before", "after")
 SAME_MOMENT_S = 0.05
 """Shorter than every wait in the scenarios, and a small part of what a start of the operator takes:
 whatever else happens within it has happened when the next process looks, on either side of it."""
-
+START_S = 0.25
+"""Less than a start of the operator takes: a wait that ends within it has ended on either side."""
 
 TAKEN_FOR_DRIFT = 'Rollout shop.status.traffic.drifts: ["TIME"] instead of []'
 """A process that dies between the route write of a revert and its record is taken for one change
@@ -65,27 +66,44 @@ def points_of(writes: Iterable[Call]) -> Iterator[CrashPoint]:
             yield CrashPoint(call.label, seen[call.label], side)
 
 
-def distinct_points_of(writes: Sequence[Call], turned: int = 0) -> Iterator[CrashPoint]:
+def distinct_points_of(reference: Reference, *, turned: int = 0) -> Iterator[CrashPoint]:
     """The same without those that leave the world of another one.
 
     Up to call number `turned` another scenario strikes them: nothing is different until then.
     Dead before a write is committed, or dead after the last one was: the API server holds the same,
-    and all that the process knew is lost. Both are struck where more than a moment lies between
-    them, or where other writes were still on their way.
+    and all that the process knew is lost. Both are struck where other writes were still on their
+    way, where more than a moment lies between them in which anybody else did anything, and where
+    more lies between them than a start takes.
     """
+    writes = reference.writes
     sides = iter(points_of(writes))
     for number, call in enumerate(writes):
         before, after = next(sides), next(sides)
         if call.number <= turned:
             continue
-        if not _follows_at_once(writes[:number], call):
+        if not _same_world(writes[:number], call, reference):
             yield before
         yield after
 
 
-def _follows_at_once(earlier: Sequence[Call], call: Call) -> bool:
+def _same_world(earlier: Sequence[Call], call: Call, reference: Reference) -> bool:
     last_s = max((one.done_at_s for one in earlier), default=-inf)
-    return 0 <= call.at_s - last_s <= SAME_MOMENT_S
+    if not 0 <= call.at_s - last_s <= START_S:
+        return False
+    return call.at_s - last_s <= SAME_MOMENT_S or _nobody_else(earlier, call, reference)
+
+
+def _nobody_else(earlier: Sequence[Call], call: Call, reference: Reference) -> bool:
+    """Whether all that changed between two writes would have been seen, and nothing did.
+
+    Versions of one etcd are in the order of its writes, over all kinds, so no watch is too late.
+    """
+    last = max(one.version for one in earlier)
+    last_s = max(one.done_at_s for one in earlier)
+    if not 0 < last < call.version:
+        return False
+    acted = any(last_s <= at_s <= call.at_s for at_s in reference.acted_at_s)
+    return not acted and not any(last < one < call.version for one in reference.foreign)
 
 
 def _route_unrecorded(trial: Trial, crash: Call) -> bool:

@@ -10,7 +10,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from tests.faults.calls import Call
+from tests.faults.calls import Call, version_in
 from tests.faults.lists import Lists
 from tests.faults.rules import Answer, Drop, Rules
 from tests.faults.watches import End, Stream, Watches
@@ -21,6 +21,8 @@ HOP_BY_HOP = frozenset(
     {"connection", "host", "content-length", "transfer-encoding", "keep-alive", "upgrade"}
 )
 LINE_BYTES_MAX = 16 * 2**20
+BOOKMARK_WITHIN = 40
+"""Bytes in which an event says its type."""
 
 Noted = Callable[[web.BaseRequest, bytes], Call]
 
@@ -76,6 +78,8 @@ class Forwarder:
         async with self._send(request, call, timeout) as response:
             call.committed, call.done_at_s = response.status, time.monotonic()
             answer = Answer(response.status, await response.read(), _kept(response.headers))
+        if call.write:
+            call.version = version_in(answer.body)
         self._lists.keep(call, answer)
         return answer
 
@@ -102,7 +106,7 @@ class Forwarder:
             response.enable_chunked_encoding()
             await response.prepare(request)
             stream = self._watches.open(call)
-            reader = asyncio.create_task(_read_into(stream, upstream))
+            reader = asyncio.create_task(_read_into(stream, upstream, self._watches.versions))
             try:
                 await self._pass_on(stream, request, response)
             finally:
@@ -144,10 +148,12 @@ def _kept(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name.lower() not in HOP_BY_HOP}
 
 
-async def _read_into(stream: Stream, upstream: aiohttp.ClientResponse) -> None:
+async def _read_into(stream: Stream, upstream: aiohttp.ClientResponse, versions: set[int]) -> None:
     """Take lines from the API server as they come, so that its buffers never fill."""
     try:
         async for line in upstream.content:
+            if b'"BOOKMARK"' not in line[:BOOKMARK_WITHIN]:
+                versions.add(version_in(line))
             stream.waiting.put_nowait(line)
     except (aiohttp.ClientError, OSError):
         stream.waiting.put_nowait(End.TORN)

@@ -30,12 +30,15 @@ OUTCOME_POLL_S = 0.25
 class Reference:
     """An undisturbed run: how it ended, and its writes in their order.
 
-    `turned` is the number of the last call before the last step.
+    `turned` is the number of the last call before the last step. Whatever else happened to what
+    the operator watches has one of the `foreign` versions; `acted_at_s` is when steps were taken.
     """
 
     outcome: Outcome
     writes: tuple[Call, ...]
     turned: int
+    foreign: frozenset[int] = frozenset()
+    acted_at_s: tuple[float, ...] = ()
 
 
 class References:
@@ -44,11 +47,14 @@ class References:
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
         self._known: dict[str, Reference] = {}
+        self._making: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def of(self, scenario: Scenario) -> Reference:
         """The reference. SandboxError if two undisturbed runs do not even agree."""
         with self._lock:
+            making = self._making.setdefault(scenario.name, threading.Lock())
+        with making:
             if scenario.name not in self._known:
                 first, second = (self._run(scenario) for _ in range(2))
                 told = differences(second.outcome, first.outcome)
@@ -65,7 +71,9 @@ class References:
             trial.await_quiet(REFERENCE_QUIET_S)
             writes = trial.proxy.log.writes(trial.began)
             kept = tuple(call for call in writes if call.kind != LEASES)
-            return Reference(trial.outcome(), kept, trial.turned)
+            foreign = trial.proxy.watches.versions - {call.version for call in writes}
+            acted = tuple(trial.acted_at_s)
+            return Reference(trial.outcome(), kept, trial.turned, frozenset(foreign), acted)
 
 
 @dataclass(frozen=True)
@@ -86,20 +94,40 @@ class Disturbance:
         return self.name
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """An outcome, and how many writes had been answered before it was looked at."""
+
+    answered: int
+    outcome: Outcome
+
+
 def violations(
     trial: Trial, reference: Reference, disturbances: int, *, fatal: bool = False
 ) -> list[str]:
-    """Wait until a played trial ended as the reference did; what is different, in words."""
-    close = holds_within(
-        lambda: not differences(trial.outcome(), reference.outcome), SAME_S, OUTCOME_POLL_S
-    )
-    told = [] if close else differences(trial.outcome(), reference.outcome)
+    """Wait until a played trial ended as the reference did; what is different, in words.
+
+    What is judged was seen after QUIET_S without a write. An outcome is nine lists, so one that
+    nothing was written after is not asked for again.
+    """
+    told: list[str] = []
+    log = trial.proxy.log
+    seen = [_Seen(-1, reference.outcome)]
+
+    def same() -> bool:
+        seen[:] = [_Seen(log.answered(), trial.outcome())]
+        return not differences(seen[0].outcome, reference.outcome)
+
     try:
+        trial.await_quiet(QUIET_S)
+        holds_within(same, SAME_S, OUTCOME_POLL_S)
         trial.await_quiet(QUIET_S)
     except SandboxError as error:
         told.append(str(error))
-    found = trial.outcome()
-    told += differences(found, reference.outcome) if close else []
+    if seen[0].answered != log.answered():
+        same()
+    found = seen[0].outcome
+    told += differences(found, reference.outcome)
     told += excess(found, reference.outcome, disturbances)
     text = trial.log_text()
     trace = "a pass failed" if fatal else "Traceback"

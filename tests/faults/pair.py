@@ -35,6 +35,7 @@ class Pair:
     def __init__(self, arena: Arena, scenario: Scenario) -> None:
         self.trial = Trial(arena, scenario)
         self.proxy = ChaosProxy(arena.cluster)
+        self.trial.proxies.append(self.proxy)
         self._second: OperatorProcess | None = None
         self._open = ExitStack()
 

@@ -29,8 +29,7 @@ def _pairs() -> list[tuple[Scenario, str]]:
 
 def test_every_fault_leaves_every_scenario_its_end(arena: Arena, references: References):
     pairs = chosen(_pairs(), SLICE, "api faults")
-    for scenario in {scenario.name: scenario for scenario, _ in pairs}.values():
-        references.of(scenario)
+    side_by_side(references.of, list({scenario.name: scenario for scenario, _ in pairs}.values()))
 
     def tried(pair: tuple[Scenario, str]) -> str:
         scenario, name = pair

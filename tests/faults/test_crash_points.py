@@ -40,7 +40,7 @@ def _points(scenario: Scenario, reference: Reference) -> list[CrashPoint]:
     """The points of a run: by night all, else one of those that leave the same world."""
     every = list(points_of(reference.writes))
     turned = reference.turned if scenario.begins_as else 0
-    distinct = distinct_points_of(reference.writes, turned)
+    distinct = distinct_points_of(reference, turned=turned)
     told_apart = every if SCOPE == "nightly" else list(distinct)
     if EVERYTHING:
         TALLY.add("crash points that are another one's world", len(every) - len(told_apart))

@@ -56,6 +56,8 @@ class Watches:
         self.opened: Counter[str] = Counter()
         self.unsaid: list[bytes] = []
         """What silence has swallowed, in order."""
+        self.versions: set[int] = set()
+        """Of all objects that events told of, whether or not they were passed on."""
 
     # ------------------------------------------------------------------ what a test asks for
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.house.tree import ROOT
 
-FLOORS = ("cli", "controller", "adapters", "views", "ports", "core", "api")
+FLOORS = ("cli", "controller", "adapters", "rehearsal", "views", "ports", "core", "api")
 
 
 def lint(tmp_path: Path, *, module: str, line: str) -> subprocess.CompletedProcess[str]:
@@ -46,6 +46,9 @@ def test_an_empty_house_keeps_the_contracts(tmp_path: Path):
         ("core/phases.py", "from tidegate import ports"),
         ("ports/cluster.py", "from tidegate import adapters"),
         ("views/events.py", "from tidegate import adapters"),
+        ("views/events.py", "from tidegate import rehearsal"),
+        ("rehearsal/world.py", "from tidegate import adapters"),
+        ("rehearsal/playing.py", "import random"),
         ("adapters/istio.py", "from tidegate import controller"),
         ("controller/loop.py", "from tidegate import cli"),
     ],

@@ -61,8 +61,8 @@ MUTANTS = (
         "not a number passes",
         "argo-rollouts #3503",
         "core/verdicts.py",
-        "reading.value is not None and isfinite(reading.value)\n",
-        "reading.value is not None\n",
+        "    return measured and reading.value is not None and isfinite(reading.value)\n",
+        "    return measured\n",
         (VERDICTS + "test_one_reading_is_judged_by_both_bounds_and_only_numbers_count",),
     ),
     Mutant(

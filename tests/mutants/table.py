@@ -15,6 +15,8 @@ from tests.mutants import (
     made_routes,
     pod_signals,
     policies,
+    providers,
+    rehearsals,
     scorecards,
     stale_views,
     takeovers,
@@ -35,6 +37,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *bounds.MUTANTS,
     *scorecards.MUTANTS,
     *pod_signals.MUTANTS,
+    *providers.MUTANTS,
+    *rehearsals.MUTANTS,
     *policies.MUTANTS,
 )
 

@@ -38,9 +38,12 @@ compare-and-set spans two objects, and the operator puts such an edit right with
 
 @dataclass
 class World:
-    """The newest objects by kind, and what is remembered."""
+    """The newest objects, and what is remembered."""
 
-    objects: dict[str, dict[Key, Body]] = field(default_factory=lambda: defaultdict(dict))
+    _objects: dict[str, dict[str, dict[Key, Body]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(dict))
+    )
+    """By kind and namespace: nearly everything that is asked is about one namespace."""
     memory: Memory = field(default_factory=Memory)
     revert_budget_s: float = 5.0
     """From an abort to the routes, with one leader all the while."""
@@ -56,11 +59,15 @@ class World:
 
     def get(self, kind: str, key: Key) -> Body | None:
         """The object as it is."""
-        return self.objects[kind].get(key)
+        return self._objects[kind][key[0]].get(key)
 
     def all(self, kind: str) -> list[Body]:
         """All objects of a kind."""
-        return list(self.objects[kind].values())
+        return [body for there in self._objects[kind].values() for body in there.values()]
+
+    def within(self, namespace: str, kind: str) -> list[Body]:
+        """All objects of a kind in one namespace."""
+        return list(self._objects[kind][namespace].values())
 
     # ------------------------------------------------------------ of one Rollout
 
@@ -68,7 +75,7 @@ class World:
         """The Rollouts that name this object, or did a moment ago, with what they claim."""
         since_s = self.now_s - LOOK_BACK_S
         departed = [body for at_s, body in self.departed.values() if at_s >= since_s]
-        for rollout in [*self.all("Rollout"), *departed]:
+        for rollout in [*self.within(key[0], "Rollout"), *departed]:
             claim = claim_of(rollout)
             if claim is not None and claim.names(kind, key):
                 yield rollout, claim
@@ -100,9 +107,10 @@ class World:
             bodies.append(body)
         return {found for found in (selected(claim, role, b) for b in bodies) if found}
 
-    def sets_of(self, rollout_uid: str) -> list[Body]:
-        """The ReplicaSets that the Rollout controls."""
-        return [body for body in self.all("ReplicaSet") if owner_of(body) == rollout_uid]
+    def sets_of(self, namespace: str, rollout_uid: str) -> list[Body]:
+        """The ReplicaSets there that the Rollout controls."""
+        there = self.within(namespace, "ReplicaSet")
+        return [body for body in there if owner_of(body) == rollout_uid]
 
     def carried(self, claim: Claim) -> dict[str, int]:
         """Percent of traffic by revision, the largest of all managed routes."""
@@ -162,11 +170,11 @@ class World:
         concerned = list(self.claims_on(change.kind, change.key))
         before = {uid_of(rollout): set(self.carried(claim)) for rollout, claim in concerned}
         if change.after is None:
-            self.objects[change.kind].pop(change.key, None)
+            self._objects[change.kind][change.key[0]].pop(change.key, None)
             if change.kind == "Rollout":
                 self.departed[uid_of(change.body)] = (change.at_s, change.body)
         else:
-            self.objects[change.kind][change.key] = change.after
+            self._objects[change.kind][change.key[0]][change.key] = change.after
         self._crossing(change)
         for rollout, claim in concerned:
             gone = before[uid_of(rollout)] - set(self.carried(claim))

@@ -35,10 +35,56 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{- define "tidegate.providerFields" -}}
+{{- range $field, $value := .fields }}
+{{- if $value }}
+{{ $field }}: {{ if hasSuffix "File" $field }}{{ include "tidegate.providerFile" (merge (dict "field" (printf "%s%s" $.under $field) "file" $value) $.files) }}{{ else }}{{ toJson $value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* A file of a provider: a path as it is, a key of its Secret as the path it is mounted at. */ -}}
+{{- define "tidegate.providerFile" -}}
+{{- if hasPrefix "/" .file -}}
+{{- toJson .file -}}
+{{- else if .secretName -}}
+{{- toJson (printf "/var/run/tidegate/providers/%s/%s" .name .file) -}}
+{{- else -}}
+{{- fail (printf "providers.%s.%s is %q, a key of a Secret, but providers.%s.secretName is empty: name the Secret, or give an absolute path" .name .field .file .name) -}}
+{{- end -}}
+{{- end }}
+
 {{- /* The file the operator reads at /etc/tidegate/config.yaml. */ -}}
 {{- define "tidegate.config" -}}
 providers:
-  {{- toYaml .Values.providers | nindent 2 }}
+  {{- range $name, $provider := .Values.providers }}
+  {{- $files := dict "name" $name "secretName" $provider.secretName }}
+  {{ $name }}:
+    url: {{ toJson $provider.url }}
+    {{- with $provider.timeout }}
+    timeout: {{ toJson . }}
+    {{- end }}
+    {{- with $provider.tokenFile }}
+    tokenFile: {{ include "tidegate.providerFile" (merge (dict "field" "tokenFile" "file" .) $files) }}
+    {{- end }}
+    {{- with $provider.basicAuth }}
+    basicAuth:
+      {{- include "tidegate.providerFields" (dict "under" "basicAuth." "fields" . "files" $files) | nindent 6 }}
+    {{- end }}
+    {{- with $provider.tls }}
+    tls:
+      {{- include "tidegate.providerFields" (dict "under" "tls." "fields" . "files" $files) | nindent 6 }}
+    {{- end }}
+    {{- with $provider.headers }}
+    headers: {{ toJson . }}
+    {{- end }}
+    {{- with $provider.headerFiles }}
+    headerFiles:
+      {{- range $header, $file := . }}
+      {{ toJson $header }}: {{ include "tidegate.providerFile" (merge (dict "field" (printf "headerFiles.%s" $header) "file" $file) $files) }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
 telemetry:
   {{- toYaml .Values.telemetry | nindent 2 }}
 namespaces: {{ toJson .Values.watchNamespaces }}

@@ -1,18 +1,19 @@
 """Metrics, and what is asked of them: guards (must never fail) and gates (must pass to go on)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.blind import Blind
+from tidegate.api.compare import Compare
+from tidegate.api.constants import HISTOGRAM_TEMPLATES, RATIO_TEMPLATE
 from tidegate.api.scalars import DurationS, MetricName, MetricRef, MetricValue, Query
+from tidegate.api.series import Counters, Series
 
-Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
 Unmeasured = Literal["blind", "fail", "ignore"]
 Severity = Literal["info", "warning", "critical"]
-ChangePercent = Annotated[float, Field(ge=0, le=limits.MAX_PERCENT_CHANGE)]
 
 
 class Metric(ApiModel):
@@ -41,6 +42,37 @@ class Metric(ApiModel):
                 or limits.MIN_THRESHOLD_S <= metric.threshold_s <= limits.MAX_THRESHOLD_S
             ),
             field=".threshold",
+        ),
+        Rule(
+            cel=(
+                f"has(self.counters) == (has(self.template) && self.template == '{RATIO_TEMPLATE}')"
+            ),
+            message=f"counters goes with template {RATIO_TEMPLATE}; set both or neither",
+            holds=lambda metric: (
+                (metric.counters is not None) == (metric.template == RATIO_TEMPLATE)
+            ),
+        ),
+        Rule(
+            cel=(
+                "has(self.histogram) == (has(self.template) && self.template in "
+                f"{sorted(HISTOGRAM_TEMPLATES)})"
+            ),
+            message=(
+                f"histogram goes with template {' or '.join(sorted(HISTOGRAM_TEMPLATES))}; "
+                "set both or neither"
+            ),
+            holds=lambda metric: (
+                (metric.histogram is not None) == (metric.template in HISTOGRAM_TEMPLATES)
+            ),
+        ),
+        Rule(
+            cel="!has(self.histogram) || !self.histogram.matches('^[^{]*_bucket([{]|$)')",
+            message="histogram must be named without _bucket",
+            holds=lambda metric: (
+                metric.histogram is None
+                or not metric.histogram.partition("{")[0].endswith("_bucket")
+            ),
+            field=".histogram",
         ),
     )
 
@@ -79,86 +111,21 @@ class Metric(ApiModel):
             "histogram's buckets, such as 250ms."
         ),
     )
-    samples: Query | None = Field(
-        None, description="PromQL that counts the samples behind the metric, for minSamples."
-    )
-
-
-class Compare(ApiModel):
-    """A bound relative to another revision instead of a fixed number."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=(
-                "has(self.minIncrease) || has(self.maxIncrease) || has(self.minDecrease) || "
-                "has(self.maxDecrease) || has(self.minIncreasePercent) || "
-                "has(self.maxIncreasePercent) || "
-                "has(self.minDecreasePercent) || has(self.maxDecreasePercent) || has(self.test)"
-            ),
-            message="set at least one of the increases and decreases, or a test",
-            holds=lambda compare: any(
-                value is not None
-                for value in (
-                    compare.min_increase,
-                    compare.max_increase,
-                    compare.min_decrease,
-                    compare.max_decrease,
-                    compare.min_increase_percent,
-                    compare.max_increase_percent,
-                    compare.min_decrease_percent,
-                    compare.max_decrease_percent,
-                    compare.test,
-                )
-            ),
+    counters: Counters | None = Field(
+        None,
+        description=(
+            "Counters of template counter-ratio: metrics that the pods export, with fixed matchers."
         ),
     )
-
-    to: Literal["stable", "variant", "baseline"] = Field(
-        description="What to compare with: stable, a variant, or a baseline."
-    )
-    variant: MetricName | None = Field(None, description="Name of the variant to compare with.")
-    min_increase: Change | None = Field(
-        None, description="Least rise over the other revision, in the metric's unit."
-    )
-    max_increase: Change | None = Field(
-        None, description="Largest rise over the other revision, in the metric's unit."
-    )
-    min_decrease: Change | None = Field(
-        None, description="Least fall below the other revision, in the metric's unit."
-    )
-    max_decrease: Change | None = Field(
-        None, description="Largest fall below the other revision, in the metric's unit."
-    )
-    min_increase_percent: ChangePercent | None = Field(
-        None, description="Least rise over the other revision, in percent of its value."
-    )
-    max_increase_percent: ChangePercent | None = Field(
-        None, description="Largest rise over the other revision, in percent of its value."
-    )
-    min_decrease_percent: ChangePercent | None = Field(
-        None, description="Least fall below the other revision, in percent of its value."
-    )
-    max_decrease_percent: ChangePercent | None = Field(
-        None, description="Largest fall below the other revision, in percent of its value."
-    )
-    test: Literal["sequential", "mann-whitney", "welch"] | None = Field(
+    histogram: Series | None = Field(
         None,
-        description="Statistical test to judge the difference with: sequential for shares of "
-        "failed requests, welch or mann-whitney for any number, once at the end of a phase.",
+        description=(
+            "Histogram of a histogram template: a metric that the pods export, without _bucket, "
+            'with fixed matchers, such as job_duration_seconds{queue="mail"}.'
+        ),
     )
-    margin: float | None = Field(
-        None,
-        gt=0,
-        le=limits.MAX_MARGIN,
-        description="Ratio to the other revision's value that still counts as equal for a test, "
-        "such as 1.2.",
-    )
-    confidence: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Confidence of all tests of the Rollout together, from 0.75 to 0.9999 (default "
-        "0.95).",
+    samples: Query | None = Field(
+        None, description="PromQL that counts the samples behind the metric, for minSamples."
     )
 
 
@@ -181,12 +148,16 @@ class Bound(ApiModel):
         ),
         Rule(
             cel="!has(self.scorecard) || !has(self.min) && !has(self.max) && "
-            "!has(self.compare) && !has(self.minSamples)",
+            "!has(self.compare) && !has(self.minSamples) && !has(self.warnMin) && "
+            "!has(self.warnMax) && !has(self.window)",
             message="a scorecard has its own marks: set min, max, compare and minSamples in its "
-            "members",
+            "members, window in its metrics, and leave warn levels out",
             holds=lambda bound: (
                 bound.scorecard is None
-                or (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                or (
+                    (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                    and (bound.warn_min, bound.warn_max, bound.window_s) == (None,) * 3
+                )
             ),
             field=".scorecard",
         ),

@@ -32,11 +32,19 @@ METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "kube-state-metrics",
         "container-memory": "highest share of its memory limit that a container uses, from "
         "cAdvisor and kube-state-metrics",
+        "counter-ratio": "share (0 to 1) of counters.bad in counters.total, which pods export",
         "envoy-error-rate": "share (0 to 1) of requests answered 5xx, from Envoy's counters",
         "envoy-latency": "latency quantile in seconds, from Envoy's histograms",
         "envoy-request-rate": "requests per second, from Envoy's counters",
         "envoy-slow-share": "share (0 to 1) of requests slower than threshold, from Envoy's "
         "histograms",
+        "histogram-quantile": "quantile of histogram, in its own unit, which pods export",
+        "histogram-slow-share": "share (0 to 1) of histogram's observations above threshold",
+        "http-error-rate": "share (0 to 1) of requests answered 5xx, from http_requests_total",
+        "http-latency": "latency quantile in seconds, from http_request_duration_seconds",
+        "http-request-rate": "requests per second, from http_requests_total",
+        "http-slow-share": "share (0 to 1) of requests slower than threshold, from "
+        "http_request_duration_seconds",
         "istio-error-rate": "share (0 to 1) of requests answered 5xx, from istio_requests_total",
         "istio-latency": "latency quantile in seconds, from istio_request_duration_milliseconds",
         "istio-request-rate": "requests per second, from istio_requests_total",
@@ -48,6 +56,13 @@ METRIC_TEMPLATES: Final[Mapping[str, str]] = MappingProxyType(
         "kube-restarts": "restarts of containers in the window, from the API server",
         "kube-unready-share": "share (0 to 1) of pods that were not ready for the whole window, "
         "from the API server",
+        "otel-http-error-rate": "share (0 to 1) of requests answered 5xx, from "
+        "http_server_request_duration_seconds",
+        "otel-http-latency": "latency quantile in seconds, from "
+        "http_server_request_duration_seconds",
+        "otel-http-request-rate": "requests per second, from http_server_request_duration_seconds",
+        "otel-http-slow-share": "share (0 to 1) of requests slower than threshold, from "
+        "http_server_request_duration_seconds",
         "pod-restarts": "restarts of containers, from kube-state-metrics",
     }
 )
@@ -67,11 +82,24 @@ PROVIDER_DEFAULT: Final = "default"
 PROVIDER_KUBERNETES: Final = "kubernetes"
 """Always there, and the name of no other provider."""
 
-LATENCY_TEMPLATES: Final = frozenset({"envoy-latency", "istio-latency"})
+HISTOGRAM_TEMPLATES: Final = frozenset({"histogram-quantile", "histogram-slow-share"})
+"""The templates that read `histogram`, and need it."""
+
+RATIO_TEMPLATE: Final = "counter-ratio"
+"""The template that reads `counters`, and needs them."""
+
+OWN_SERIES_TEMPLATES: Final = HISTOGRAM_TEMPLATES | {RATIO_TEMPLATE}
+"""The templates over series that the Rollout names."""
+
+LATENCY_TEMPLATES: Final = frozenset(
+    name for name in METRIC_TEMPLATES if name.endswith(("-latency", "-quantile"))
+)
 """The templates that read `quantile`."""
 
-SLOW_TEMPLATES: Final = frozenset({"envoy-slow-share", "istio-slow-share"})
+SLOW_TEMPLATES: Final = frozenset(name for name in METRIC_TEMPLATES if name.endswith("-slow-share"))
 """The templates that read `threshold`, and need it."""
 
-SHARE_TEMPLATES: Final = SLOW_TEMPLATES | {"envoy-error-rate", "istio-error-rate"}
+SHARE_TEMPLATES: Final = SLOW_TEMPLATES | {
+    name for name in METRIC_TEMPLATES if name.endswith(("-error-rate", "-ratio"))
+}
 """The templates whose value is a share of the requests, so that value x samples are events."""

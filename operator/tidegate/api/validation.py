@@ -134,7 +134,7 @@ def metric_problems(metrics: Sequence[Metric], *, whole_service: bool) -> Iterat
                 f"{path}.template", f"no template is named {metric.template!r}; there are {known}"
             )
         elif metric.quantile is not None and metric.template not in LATENCY_TEMPLATES:
-            latency = " and ".join(sorted(LATENCY_TEMPLATES))
+            latency = ", ".join(sorted(LATENCY_TEMPLATES))
             yield FieldProblem(f"{path}.quantile", f"is only for {latency}; leave it out")
         yield from _threshold_problems(metric, path)
 
@@ -147,7 +147,7 @@ def _threshold_problems(metric: Metric, path: str) -> Iterator[FieldProblem]:
             "such as 250ms",
         )
     elif metric.threshold_s is not None and metric.template not in SLOW_TEMPLATES:
-        slow = " and ".join(sorted(SLOW_TEMPLATES))
+        slow = ", ".join(sorted(SLOW_TEMPLATES))
         yield FieldProblem(f"{path}.threshold", f"is only for {slow}; leave it out")
 
 

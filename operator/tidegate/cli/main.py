@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from tidegate import __version__
-from tidegate.cli import act, serving, status
+from tidegate.cli import act, lint, serving, simulate, status
 from tidegate.cli.errors import CommandError
 from tidegate.views.foreign_text import clean
 
@@ -36,6 +36,8 @@ app = typer.Typer(
 )
 app.command("status", help=status.HELP, short_help=status.SUMMARY)(status.status)
 act.add_verbs(app)
+app.command("lint", help=lint.HELP, short_help=lint.SUMMARY)(lint.lint)
+app.command("simulate", help=simulate.HELP, short_help=simulate.SUMMARY)(simulate.simulate)
 
 
 app.command()(serving.operator)

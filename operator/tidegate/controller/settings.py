@@ -10,13 +10,12 @@ import yaml
 
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.api.constants import PROVIDER_KUBERNETES
-from tidegate.api.scalars import parse_duration
+from tidegate.controller.fields import SettingsError, object_at, seconds_at
+from tidegate.controller.provider_settings import provider
+
+__all__ = ["Settings", "SettingsError", "load", "parse"]
 
 CONFIG_BYTES_MAX = 1_000_000
-
-
-class SettingsError(Exception):
-    """The configuration file cannot be used; the message names the field and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +50,10 @@ def load(path: Path | None) -> Settings:
 
 def parse(found: Any) -> Settings:
     """Settings from the file's content. Raises SettingsError for a field that is not known."""
-    top = _object(found, "the configuration", ("providers", "telemetry", "namespaces"))
+    top = object_at(found, "the configuration", ("providers", "telemetry", "namespaces"))
     providers = {
-        str(name): _provider(f"providers.{name}", value)
-        for name, value in _object(top.get("providers") or {}, "providers").items()
+        str(name): provider(f"providers.{name}", value)
+        for name, value in object_at(top.get("providers") or {}, "providers").items()
     }
     if PROVIDER_KUBERNETES in providers:
         raise SettingsError(
@@ -66,47 +65,15 @@ def parse(found: Any) -> Settings:
     return Settings(providers, _telemetry(top.get("telemetry") or {}), tuple(namespaces))
 
 
-def _object(value: Any, path: str, known: tuple[str, ...] = ()) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError(f"{path} must be an object")
-    unknown = sorted(set(value) - set(known)) if known else []
-    if unknown:
-        raise SettingsError(f"{path} has no field {unknown[0]!r} (has: {', '.join(known)})")
-    return value
-
-
-def _provider(path: str, value: Any) -> ProviderConfig:
-    found = _object(value, path, ("url", "timeout", "tokenFile"))
-    url = found.get("url")
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        raise SettingsError(f"{path}.url must be an http:// or https:// address")
-    token_file = found.get("tokenFile") or None
-    try:
-        return ProviderConfig(
-            url=url.rstrip("/"),
-            timeout_s=_seconds(f"{path}.timeout", found.get("timeout", "5s")),
-            token_file=Path(token_file) if token_file else None,
-        )
-    except ValueError as error:
-        raise SettingsError(f"{path}: {error}") from error
-
-
 def _telemetry(value: Any) -> TelemetryConfig:
     known = ("window", "interval", "revisionQuery", "subsetQuery")
-    found = _object(value, "telemetry", known)
+    found = object_at(value, "telemetry", known)
     try:
         return TelemetryConfig(
-            window_s=_seconds("telemetry.window", found.get("window", "1m")),
-            interval_s=_seconds("telemetry.interval", found.get("interval", "5s")),
+            window_s=seconds_at(found.get("window", "1m"), "telemetry.window"),
+            interval_s=seconds_at(found.get("interval", "5s"), "telemetry.interval"),
             revision_query=str(found.get("revisionQuery") or ""),
             subset_query=str(found.get("subsetQuery") or ""),
         )
     except ValueError as error:
         raise SettingsError(f"telemetry: {error}") from error
-
-
-def _seconds(path: str, value: Any) -> float:
-    try:
-        return float(parse_duration(str(value)))
-    except ValueError as error:
-        raise SettingsError(f"{path} must be a duration such as 5s or 1m, not {value!r}") from error

@@ -254,8 +254,8 @@ class Scene:
         return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
 
     def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
-        whole, card = scored(self.spec.scorecards, check_id, bound)
-        return Check(check_id, whole, card), whole
+        bound, card = scored(self.spec.scorecards, check_id, bound)
+        return Check(check_id, bound, card), bound
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -284,10 +284,8 @@ class Scene:
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""
-        if check.card is None:
-            return self.observed.readings.get(check.id, ())
         parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
-        return scores(check.card, parts)
+        return parts[0] if check.card is None else scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.

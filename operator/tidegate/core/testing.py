@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tidegate.api.check_status import Verdict
-from tidegate.api.checks import Bound, Compare, Gate
+from tidegate.api.checks import Bound, Gate
+from tidegate.api.compare import Compare
 from tidegate.api.evidence import CheckEvidence
 from tidegate.core.observation import Reading
 from tidegate.core.statistics.refused import Refused

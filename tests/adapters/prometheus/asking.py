@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from tidegate.adapters.prometheus import PrometheusMetrics
 from tidegate.api.checks import Metric
+from tidegate.api.constants import HISTOGRAM_TEMPLATES, RATIO_TEMPLATE
+from tidegate.api.series import Counters
 from tidegate.core.observation import Reading
 from tidegate.ports.metrics import Arms, Question, Subject
 
@@ -53,7 +55,13 @@ def metric(
     samples: str | None = None,
     quantile: float | None = None,
     threshold_s: float | None = None,
+    counters: Counters | None = None,
+    histogram: str | None = None,
 ) -> Metric:
+    if template == RATIO_TEMPLATE and counters is None:
+        counters = Counters(bad="bad_total", total="all_total")
+    if template in HISTOGRAM_TEMPLATES and histogram is None:
+        histogram = "waited_seconds"
     return Metric(
         name="m",
         template=template,
@@ -63,6 +71,8 @@ def metric(
         samples=samples,
         quantile=quantile,
         threshold_s=threshold_s,
+        counters=counters,
+        histogram=histogram,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ class ScriptedProvider:
     """Listens on loopback; `play` writes the answer, `requests` holds what came in."""
 
     port: int = 0
+    scheme: str = "http"
     requests: list[Request] = field(default_factory=list)
     play: Play | None = None
     busy: int = 0
@@ -38,7 +40,7 @@ class ScriptedProvider:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     @property
     def queries(self) -> list[str]:
@@ -161,8 +163,9 @@ async def hang_up(writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def scripted_provider() -> AsyncIterator[ScriptedProvider]:
-    provider = ScriptedProvider()
+async def scripted_provider(tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedProvider]:
+    """A provider on a free port of loopback, over TLS where a context is given."""
+    provider = ScriptedProvider(scheme="https" if tls else "http")
     tasks: set[asyncio.Task[None]] = set()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -170,7 +173,7 @@ async def scripted_provider() -> AsyncIterator[ScriptedProvider]:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     provider.port = server.sockets[0].getsockname()[1]
     try:
         yield provider

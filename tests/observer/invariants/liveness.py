@@ -27,7 +27,7 @@ def aborts_reach_the_routes(change: Change, world: World) -> Iterator[str]:
     done = [part(body, "status", "result") for body in (change.before, change.after)]
     if part(change.after, "spec", "verb") != "abort" or done != [None, "Done"]:
         return
-    for rollout in world.all("Rollout"):
+    for rollout in world.within(change.key[0], "Rollout"):
         place = (change.key[0], part(change.after, "spec", "rollout"))
         back = part(rollout, "status", "run", "undo")
         if key_of(rollout) == place and _can_carry(rollout, world) and not back:
@@ -92,7 +92,7 @@ def _left_over(world: World, rollout: Body, name: str) -> Iterator[str]:
     if last and told != last.get("outcome"):
         yield f"run {key[1]} is recorded as {told}, it ended {last.get('outcome')}"
     stable = part(rollout, "status", "stableRevision")
-    for body in world.sets_of(uid_of(rollout)):
+    for body in world.sets_of(key_of(rollout)[0], uid_of(rollout)):
         revision = part(body, "metadata", "labels", REVISION)
         if revision != stable and part(body, "spec", "replicas"):
             yield f"Rollout {name} is at rest and revision {revision} still has pods"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.observer.happenings import Body, Change, meta, part, uid_of
+from tests.observer.happenings import Body, Change, key_of, meta, part, uid_of
 from tests.observer.routes import ALL, ROUTES, Claim, header_routes
 from tests.observer.world import LOOK_BACK_S, World, full_size
 
@@ -105,7 +105,7 @@ def _obstacles(rollout: Body, claim: Claim, world: World, now_s: float) -> Itera
             continue  # onError: ignore is an answer, too
         if check.get("kind") == "guard" and check.get("verdict") in ("fail", "error"):
             yield f"guard {check.get('metric')} is stored as {check.get('verdict')}"
-    for action in world.all("RolloutAction"):
+    for action in world.within(key_of(rollout)[0], "RolloutAction"):
         if _pending_abort(action, rollout) and _age_s(action, world, now_s) > LOOK_BACK_S:
             yield f"abort {meta(action)['name']} waits for its answer"
 

@@ -70,7 +70,11 @@ def one_set_a_revision(change: Change, world: World) -> Iterator[str]:
         if change.by_operator:
             yield f"ReplicaSet {change.key[1]} has no Rollout that controls it"
         return
-    others = [body for body in world.sets_of(owner) if not meta(body).get("deletionTimestamp")]
+    others = [
+        body
+        for body in world.sets_of(change.key[0], owner)
+        if not meta(body).get("deletionTimestamp")
+    ]
     twins = [key_of(b)[1] for b in others if _revision(b) == revision]
     if twins:
         yield f"ReplicaSet {change.key[1]} is a second one of revision {revision}: {twins}"
@@ -86,7 +90,8 @@ def one_set_a_revision(change: Change, world: World) -> Iterator[str]:
 
 def _rollout_of(body: Body, world: World) -> Body | None:
     owner = owner_of(body)
-    return next((r for r in world.all("Rollout") if uid_of(r) == owner), None) if owner else None
+    there = world.within(key_of(body)[0], "Rollout") if owner else ()
+    return next((r for r in there if uid_of(r) == owner), None)
 
 
 def _size(body: Body | None) -> int:

@@ -74,7 +74,7 @@ def writes_are_bounded(change: Change, world: World) -> Iterator[str]:
     if old is None or old == new or spent is None:
         return
     phases = len(part(change.after, "spec", "phases") or ())
-    rollouts = sum(1 for place in world.objects["Rollout"] if place[0] == change.key[0])
+    rollouts = len(world.within(change.key[0], "Rollout"))
     lasted_s = change.at_s - spent.since_s
     allowed = rollouts * (WRITES_PER_PHASE * (phases + 2) + WRITES_BESIDE)
     allowed += int(lasted_s * WRITES_PER_S) + WRITES_PER_PHASE * spent.foreign

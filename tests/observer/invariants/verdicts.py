@@ -42,7 +42,7 @@ def _skip_asked(change: Change, world: World) -> bool:
         and part(action, "spec", "rollout") == change.key[1]
         and part(action, "spec", "verb") == "skip"
         and not part(action, "status", "result")
-        for action in world.all("RolloutAction")
+        for action in world.within(change.key[0], "RolloutAction")
     )
 
 

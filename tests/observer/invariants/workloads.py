@@ -13,7 +13,7 @@ def taken_by(world: World, key: Key) -> list[Body]:
     """The Rollouts that name that Deployment."""
     return [
         rollout
-        for rollout in world.all("Rollout")
+        for rollout in world.within(key[0], "Rollout")
         if (key_of(rollout)[0], part(rollout, "spec", "workloadRef", "name")) == key
     ]
 

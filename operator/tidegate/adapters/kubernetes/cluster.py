@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.adapters.kubernetes import revisions
-from tidegate.adapters.kubernetes import routing as routes
+from tidegate.adapters.kubernetes import revisions, routing
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
 from tidegate.adapters.kubernetes.content import Contents
@@ -294,7 +293,7 @@ class KubernetesCluster:
         a read from the API server itself.
         """
         sight = self._sights.get((rollout.namespace, rollout.name), Sight())
-        routing = sight.routing
+        read = sight.routing
         await self._grounds.confirm(rollout, effect, sight)
         match effect:
             case CreateReplicaSet():
@@ -306,26 +305,24 @@ class KubernetesCluster:
             case DeleteReplicaSet():
                 await self._sets.delete(effect, sight.set_named(effect.replica_set))
             case SetWeight(name, weight, match):
-                change = routes.weight_change(rollout.namespace, name, routing, weight, match)
+                change = routing.weight_change(rollout.namespace, name, read, weight, match)
                 await self._change(change)
             case PointDestination(destination=destination, revision=revision):
-                await self._change(
-                    routes.destination_change(rollout, routing, destination, revision)
-                )
+                await self._change(routing.destination_change(rollout, read, destination, revision))
             case SwitchService(revision=revision):
-                await self._change(routes.destination_change(rollout, routing, "stable", revision))
+                await self._change(routing.destination_change(rollout, read, "stable", revision))
             case ScaleWorkload():
                 await self._workloads.scale(effect, sight.workload.body)
             case GiveBackDestination():
-                await self._change(routes.way_back(rollout, routing, effect))
+                await self._change(routing.way_back(rollout, read, effect))
             case MakeDestinations() | MakeRoute() | AlignRoute():
-                await self._own_routes.apply(rollout, effect, routing.own_body)
+                await self._own_routes.apply(rollout, effect, read.own_body)
             case AnswerAction():
                 await self._answer(rollout.namespace, effect)
             case HoldRollout() | ReleaseRollout():
                 await self._holder.apply((rollout.namespace, rollout.name), effect)
 
-    async def _change(self, change: routes.Change) -> None:
+    async def _change(self, change: routing.Change) -> None:
         watched = self._watched[change.resource]
         path = change.resource.path(*change.key)
         watched.put(await patched(self._api, path, change.patch, watched.learn))

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from tidegate.core.observation import Answer
 
@@ -73,12 +73,12 @@ class Failure:
     detail: str
 
     @classmethod
-    def error(cls, detail: str) -> Failure:
+    def error(cls, detail: str) -> Self:
         """The provider failed; asking again later may help."""
         return cls(Answer.ERROR, detail)
 
     @classmethod
-    def refused(cls, detail: str) -> Failure:
+    def refused(cls, detail: str) -> Self:
         """The query is wrong; only changing it helps."""
         return cls(Answer.REFUSED, detail)
 
@@ -158,7 +158,7 @@ def _own_words(body: bytes) -> str:
 
 def _advice(status: int) -> str:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return "check the provider's token file"
+        return "check the provider's tokenFile, basicAuth, tls and headers"
     if status == HTTPStatus.TOO_MANY_REQUESTS:
         return "it limits how often it is asked"
     if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:

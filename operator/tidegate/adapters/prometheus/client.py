@@ -1,46 +1,63 @@
 """The HTTP of one provider: instant queries, each with a limit on time, bytes and neighbours.
 
 The session belongs to this provider alone and knows no cluster credentials, cookies or proxy
-variables; a redirect is an error, for it could lead anywhere, with our token.
+variables; a redirect is an error, for it could lead anywhere, with our credentials.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ssl
+import threading
 from datetime import datetime
-from pathlib import Path
+from functools import partial
 
 import aiohttp
 
+from tidegate.adapters.prometheus.access import Access
 from tidegate.adapters.prometheus.answers import Failure, Vector, parse
+from tidegate.adapters.prometheus.circuit import Circuit, Unanswered
 from tidegate.adapters.prometheus.config import ProviderConfig
 from tidegate.adapters.prometheus.counting import duration
+from tidegate.adapters.prometheus.handshakes import broken_handshake, hint_of_hang_up
+from tidegate.adapters.prometheus.secret_files import Unreadable, headers_of
+from tidegate.adapters.prometheus.tls import TlsContexts
 
 BODY_MAX_BYTES = 4 * 1024 * 1024
 CHUNK_BYTES = 64 * 1024
-TOKEN_MAX_BYTES = 16 * 1024
 CONCURRENT_MAX = 8
 """Queries under way at one provider; Prometheus itself runs 20 at a time for everybody."""
 CONNECT_TIMEOUT_S_MAX = 2.0
-
-
-class TokenUnreadable(Exception):
-    """The token file cannot be used; the message says why, without its content."""
+PROBE = "vector(1)"
+"""A query that reads no data, so that every server answers it that answers at all."""
+PROBE_TIMEOUT_S_MAX = 2.0
 
 
 class PrometheusClient:
-    """Asks one provider. The session is opened by the first query, inside the running loop."""
+    """Asks one provider. The session is opened by the first query, inside the running loop.
 
-    def __init__(self, config: ProviderConfig) -> None:
+    `name` is the provider's in the settings, for messages; `circuit` is what all clients of the
+    provider share.
+    """
+
+    def __init__(self, name: str, config: ProviderConfig, circuit: Circuit) -> None:
+        self._name = name
         self._config = config
+        self._circuit = circuit
+        tls = config.access.tls
+        self._tls = None if tls is None else TlsContexts(tls)
+        self._reading = threading.Lock()
         self._session: aiohttp.ClientSession | None = None
         self._slots = asyncio.Semaphore(CONCURRENT_MAX)
 
     async def query(self, text: str, at: datetime) -> Vector | Failure:
         """The value of a query at a time; never raises for anything that a provider does.
 
-        Takes at most twice the provider's timeout: once in our own line, once for the answer.
+        Takes at most twice the provider's timeout, once in our own line and once for the answer,
+        after a probe of at most PROBE_TIMEOUT_S_MAX; no time at all while the circuit is open.
         """
+        if (obstacle := await self._circuit.obstacle(partial(self._probe, at))) is not None:
+            return obstacle
         try:
             async with asyncio.timeout(self._config.timeout_s):
                 await self._slots.acquire()
@@ -50,9 +67,11 @@ class PrometheusClient:
                 f"{CONCURRENT_MAX} others; see whether Prometheus is overloaded"
             )
         try:
-            return await self._request(text, at)
+            result = await self._request(text, at, self._config.timeout_s)
         finally:
             self._slots.release()
+        self._circuit.note(result)
+        return result
 
     async def close(self) -> None:
         """Close the connections; a later query would open new ones."""
@@ -60,33 +79,51 @@ class PrometheusClient:
         if session is not None:
             await session.close()
 
-    async def _request(self, text: str, at: datetime) -> Vector | Failure:
+    async def _probe(self, at: datetime) -> Vector | Failure:
+        # Not in line: with every slot taken by what hangs there would be no way to find out.
+        timeout_s = min(PROBE_TIMEOUT_S_MAX, self._config.timeout_s)
+        return await self._request(PROBE, at, timeout_s)
+
+    async def _request(self, text: str, at: datetime, timeout_s: float) -> Vector | Failure:
         try:
-            async with asyncio.timeout(self._config.timeout_s):
-                return await self._exchange(text, at, await self._headers())
+            async with asyncio.timeout(timeout_s):
+                headers, context = await self._credentials()
+                return await self._exchange(text, at, headers, context)
         except TimeoutError:
-            return Failure.error(
-                f"the provider did not answer within {self._config.timeout_s:g} s; "
+            return Unanswered.error(
+                f"the provider did not answer within {timeout_s:g} s; "
                 "see whether Prometheus is up and not overloaded"
             )
-        except TokenUnreadable as wrong:
-            return Failure.error(f"the provider's token file {wrong}; mend or remount it")
+        except Unreadable as wrong:
+            return Failure.error(f"providers.{self._name}.{wrong}; mend or remount it")
         except (aiohttp.ClientError, OSError, ValueError) as broken:
+            if words := broken_handshake(broken):
+                return Unanswered.error(f"no TLS connection to the provider: {words}")
+            over_tls = self._config.query_url.startswith("https:")
             # The kind only: messages of aiohttp may quote what a foreign server sent.
-            return Failure.error(
+            return Unanswered.error(
                 f"the provider cannot be reached ({type(broken).__name__}); "
                 "check the provider's url and whether Prometheus is up"
+                + (hint_of_hang_up(broken) if over_tls else "")
             )
 
-    async def _exchange(self, text: str, at: datetime, headers: dict[str, str]) -> Vector | Failure:
+    async def _exchange(
+        self, text: str, at: datetime, headers: dict[str, str], context: ssl.SSLContext | None
+    ) -> Vector | Failure:
         form = {
             "query": text,
             "time": f"{at.timestamp():.3f}",
             "timeout": duration(self._config.timeout_s),
         }
-        session = self._opened()
+        session, tls = self._opened(), self._config.access.tls
         async with session.post(
-            self._config.query_url, data=form, headers=headers, allow_redirects=False
+            self._config.query_url,
+            data=form,
+            headers=headers,
+            allow_redirects=False,
+            # True verifies against the system's authorities.
+            ssl=True if context is None else context,
+            server_hostname=(tls.server_name or None) if tls else None,
         ) as response:
             body = await _read(response.content)
             if body is None:
@@ -112,11 +149,16 @@ class PrometheusClient:
             )
         return self._session
 
-    async def _headers(self) -> dict[str, str]:
-        path = self._config.token_file
-        if path is None:
-            return {}
-        return {"Authorization": f"Bearer {await asyncio.to_thread(_token, path)}"}
+    async def _credentials(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
+        """The headers that tell who asks, and the certificates, as the files are now."""
+        if self._config.access == Access():
+            return {}, None
+        return await asyncio.to_thread(self._read_credentials)
+
+    def _read_credentials(self) -> tuple[dict[str, str], ssl.SSLContext | None]:
+        with self._reading:
+            context = None if self._tls is None else self._tls.context()
+        return headers_of(self._config.access), context
 
 
 async def _read(content: aiohttp.StreamReader) -> bytes | None:
@@ -127,17 +169,3 @@ async def _read(content: aiohttp.StreamReader) -> bytes | None:
         if len(body) > BODY_MAX_BYTES:
             return None
     return bytes(body)
-
-
-def _token(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(TOKEN_MAX_BYTES + 1).strip()
-    except OSError as wrong:
-        raise TokenUnreadable(f"cannot be read ({type(wrong).__name__})") from None
-    if not raw or len(raw) > TOKEN_MAX_BYTES:
-        raise TokenUnreadable("is empty or too long")
-    # Anything else could end the header and start another.
-    if not all(0x21 <= byte <= 0x7E for byte in raw):  # noqa: PLR2004 — the visible ASCII range
-        raise TokenUnreadable("holds characters that no token has")
-    return raw.decode("ascii")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from tidegate.adapters.prometheus.access import Access
 
 TIMEOUT_S_MAX = 60.0
 WINDOW_S_MIN = 2.0
@@ -16,13 +17,13 @@ class ProviderConfig:
     """One provider: the base URL of its Prometheus API, and how to ask it.
 
     `url` is what `/api/v1/query` is appended to. `timeout_s` bounds one request from connecting
-    to the last byte. `token_file` holds a bearer token and is read again for every request, so
-    that a rotated token needs no restart. Raises ValueError with a sentence for an administrator.
+    to the last byte. `access` is how it is told who asks. Raises ValueError with a sentence for
+    an administrator.
     """
 
     url: str
     timeout_s: float = 5.0
-    token_file: Path | None = None
+    access: Access = field(default_factory=Access)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -31,8 +32,10 @@ class ProviderConfig:
         if parts.username is not None or parts.query or parts.fragment:
             # Errors are shown to people, and a password in a URL ends up in them sooner or later.
             raise ValueError(
-                "a provider's url must hold no user, query or fragment: use token_file"
+                "a provider's url must hold no user, query or fragment: use basicAuth or tokenFile"
             )
+        if self.access.tls is not None and parts.scheme != "https":
+            raise ValueError("tls needs a url that begins with https://")
         if not 0 < self.timeout_s <= TIMEOUT_S_MAX:
             raise ValueError(f"a provider's timeout must be above 0 and at most {TIMEOUT_S_MAX} s")
 

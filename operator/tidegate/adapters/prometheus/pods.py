@@ -38,7 +38,7 @@ from tidegate.api.checks import Metric
 from tidegate.ports.metrics import Subject
 
 REPLICA_SET = "replica_set"
-_OURS = 'pod=~".+-[0-9a-f]{10}-[a-z0-9]{5}"'
+OURS = 'pod=~".+-[0-9a-f]{10}-[a-z0-9]{5}"'
 """Names of pods that can be ours: a revision is ten hexadecimal digits."""
 _CONTAINER = "namespace,pod,container"
 _BY = f"namespace,{REPLICA_SET}"
@@ -54,17 +54,17 @@ class Resource:
 
 def _cpu(window: str) -> str:
     # The label tells the sum from single processors, where somebody has switched these on.
-    counted = f'container_cpu_usage_seconds_total{{container!~"|POD",cpu=~"|total",{_OURS}}}'
+    counted = f'container_cpu_usage_seconds_total{{container!~"|POD",cpu=~"|total",{OURS}}}'
     return f"max by ({_CONTAINER}) (rate({counted}[{window}]))"
 
 
 def _memory(window: str) -> str:
-    seen = f'container_memory_working_set_bytes{{container!~"|POD",{_OURS}}}'
+    seen = f'container_memory_working_set_bytes{{container!~"|POD",{OURS}}}'
     return f"max by ({_CONTAINER}) (max_over_time({seen}[{window}]))"
 
 
 def _limit(resource: str) -> str:
-    limits = f'kube_pod_container_resource_limits{{resource="{resource}",{_OURS}}}'
+    limits = f'kube_pod_container_resource_limits{{resource="{resource}",{OURS}}}'
     return f"(max by ({_CONTAINER}) ({limits}) > 0)"
 
 
@@ -73,7 +73,7 @@ MEMORY = Resource(_memory, _limit("memory"))
 
 
 def _restarts_text(window_s: float, _metric: Metric) -> str:
-    counted = latest(f"kube_pod_container_status_restarts_total{{{_OURS}}}", duration(window_s))
+    counted = latest(f"kube_pod_container_status_restarts_total{{{OURS}}}", duration(window_s))
     return _of_sets("sum", f"max by ({_CONTAINER}) ({counted})")
 
 
@@ -82,12 +82,18 @@ def _usage_text(resource: Resource, window_s: float, _metric: Metric) -> str:
 
 
 def _of_sets(operation: str, by_container: str) -> str:
-    named = f'label_replace({by_container}, "{REPLICA_SET}", "$1", "pod", "(.+)-[a-z0-9]{{5}}")'
+    named = with_set(by_container)
     value = as_part("value", f"{operation} by ({_BY}) ({named})")
     return f"{value} or {as_part('samples', f'count by ({_BY}) ({named})')}"
 
 
-def _key(subject: Subject) -> Key:
+def with_set(by_pod: str) -> str:
+    """A vector by pod with the name of each pod's ReplicaSet beside it."""
+    return f'label_replace({by_pod}, "{REPLICA_SET}", "$1", "pod", "(.+)-[a-z0-9]{{5}}")'
+
+
+def key_of_set(subject: Subject) -> Key:
+    """The namespace and ReplicaSet that a subject's pods belong to."""
     return subject.namespace, f"{subject.rollout}-{subject.revision}"
 
 
@@ -113,12 +119,12 @@ def _part(vector: Vector, part: str) -> dict[Key, float]:
 
 def _usage(resource: Resource) -> Template:
     share = partial(_measures, "of the limit")
-    return Template(_key, partial(_usage_text, resource), share, "containers with a limit")
+    return Template(key_of_set, partial(_usage_text, resource), share, "containers with a limit")
 
 
 POD_TEMPLATES: Mapping[str, Template] = {
     "pod-restarts": Template(
-        _key, _restarts_text, partial(_measures, "restarts"), "containers of the revision"
+        key_of_set, _restarts_text, partial(_measures, "restarts"), "containers of the revision"
     ),
     "container-cpu": _usage(CPU),
     "container-memory": _usage(MEMORY),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from tidegate.adapters.prometheus.answers import Failure, Sample, Vector
 from tidegate.adapters.prometheus.catalogue import TEMPLATES
+from tidegate.adapters.prometheus.circuit import Circuit
 from tidegate.adapters.prometheus.client import PrometheusClient
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.pairing import paired
@@ -23,7 +24,14 @@ from tidegate.adapters.prometheus.templates import (
     window_since,
 )
 from tidegate.adapters.prometheus.traffic import Counts, Depth, depths, reading
-from tidegate.api.constants import SLOW_TEMPLATES
+from tidegate.adapters.steady_time import steady_s
+from tidegate.api.checks import Metric
+from tidegate.api.constants import (
+    HISTOGRAM_TEMPLATES,
+    OWN_SERIES_TEMPLATES,
+    RATIO_TEMPLATE,
+    SLOW_TEMPLATES,
+)
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.ports.clock import Clock
 from tidegate.ports.metrics import Arms, Question, Subject
@@ -47,14 +55,27 @@ class PrometheusMetrics:
 
     `providers` maps the names that metrics use to where they are; `telemetry` says how traffic
     is counted and by which of them. Made once, used from one event loop, closed at the end.
+    `now_s` gives steady seconds, for how long a provider that does not answer is left alone.
     """
 
     def __init__(
-        self, providers: Mapping[str, ProviderConfig], telemetry: TelemetryConfig, clock: Clock
+        self,
+        providers: Mapping[str, ProviderConfig],
+        telemetry: TelemetryConfig,
+        clock: Clock,
+        now_s: Callable[[], float] = steady_s,
     ) -> None:
-        self._clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        self._circuits = {name: Circuit(name, now_s) for name in providers}
+
+        def clients() -> dict[str, PrometheusClient]:
+            circuits = self._circuits
+            return {
+                name: PrometheusClient(name, at, circuits[name]) for name, at in providers.items()
+            }
+
+        self._clients = clients()
         # Slots of their own: one tenant's slow queries must not blind everybody's guards.
-        self._own_clients = {name: PrometheusClient(config) for name, config in providers.items()}
+        self._own_clients = clients()
         self._telemetry = telemetry
         self._clock = clock
         self._depths = depths(telemetry)
@@ -91,6 +112,8 @@ class PrometheusMetrics:
         await self._values.close()
         await self._measures.close()
         await self._counts.close()
+        for circuit in self._circuits.values():
+            await circuit.close()
         for client in (*self._clients.values(), *self._own_clients.values()):
             await client.close()
 
@@ -106,8 +129,11 @@ class PrometheusMetrics:
             known = ", ".join(sorted(TEMPLATES))
             detail = f"template {metric.template} does not exist (there are: {known})"
             return _failed(now, Failure.refused(detail))
-        if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
-            return _failed(now, Failure.refused(f"template {metric.template} needs a threshold"))
+        if missing := _missing(metric):
+            return _failed(now, Failure.refused(f"template {metric.template} needs {missing}"))
+        if metric.template in OWN_SERIES_TEMPLATES:
+            # What a user names may be slow, as a user's query may be.
+            client = self._own_clients[metric.provider]
         return await self._built_in(client, template, question, now)
 
     def _unknown_provider(self, name: str) -> Failure:
@@ -179,6 +205,15 @@ class PrometheusMetrics:
             return result if isinstance(result, Failure) else depth.counts(result)
 
         return await self._counts.get(depth.name, count)
+
+
+def _missing(metric: Metric) -> str:
+    """What the metric's template cannot do without, or ""; an old object may lack it."""
+    if metric.template in SLOW_TEMPLATES and metric.threshold_s is None:
+        return "a threshold"
+    if metric.template in HISTOGRAM_TEMPLATES and metric.histogram is None:
+        return "a histogram"
+    return "counters" if metric.template == RATIO_TEMPLATE and metric.counters is None else ""
 
 
 def _window_s(question: Question, now: datetime) -> float:

@@ -38,6 +38,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Protocol
 
 from tidegate.adapters.prometheus.answers import Sample, Vector, one_line
 from tidegate.adapters.prometheus.counting import MS_PER_S, duration, latest
@@ -72,6 +73,14 @@ class Measure:
 
 
 Measures = Mapping[Key, Measure]
+
+
+class Names(Protocol):
+    """How series name a destination."""
+
+    def named(self, labels: Mapping[str, str]) -> Reported | None:
+        """The destination that a series is about, and who reported it; None for another kind."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +187,7 @@ def _latency_text(source: Source, window_s: float, metric: Metric) -> str:
 
 
 def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
-    in_time = _only(source.durations, _edge(metric.threshold_s or 0.0))
+    in_time = only(source.durations, edge(metric.threshold_s or 0.0))
     names, counted = _by_destination(source, in_time, window_s)
     totals = _totals(source, window_s)
     # Of destinations without a request the bucket is left out, too.
@@ -187,7 +196,7 @@ def _slow_text(source: Source, window_s: float, metric: Metric) -> str:
 
 
 def _totals(source: Source, window_s: float) -> str:
-    names, total = _by_destination(source, _only(source.durations, 'le="+Inf"'), window_s)
+    names, total = _by_destination(source, only(source.durations, 'le="+Inf"'), window_s)
     return f"sum by ({names}) ({total}) != 0"
 
 
@@ -200,14 +209,19 @@ def _by_destination(source: Source, selector: str, window_s: float) -> tuple[str
     return "destination", _without_port(counted)
 
 
-def _only(selector: str, matcher: str) -> str:
-    return selector.removesuffix("}") + f",{matcher}}}"
+def only(selector: str, matcher: str) -> str:
+    """The selector `NAME{…}` with one matcher more."""
+    comma = "" if selector.endswith("{}") else ","
+    return selector.removesuffix("}") + f"{comma}{matcher}}}"
 
 
-def _edge(threshold_s: float) -> str:
-    """A matcher for the bucket that ends there: Prometheus 3 writes 250 as 250.0."""
-    ms = f"{threshold_s * MS_PER_S:.3f}".rstrip("0").rstrip(".")
-    return 'le=~"' + (ms.replace(".", "[.]") if "." in ms else f"{ms}([.]0)?") + '"'
+def edge(threshold_s: float, per_s: int = MS_PER_S) -> str:
+    """A matcher for the bucket that ends there: Prometheus 3 writes 250 as 250.0.
+
+    `per_s` is how many of the histogram's units make a second.
+    """
+    text = f"{threshold_s * per_s:.6f}".rstrip("0").rstrip(".")
+    return 'le=~"' + (text.replace(".", "[.]") if "." in text else f"{text}([.]0)?") + '"'
 
 
 def _without_port(vector: str) -> str:
@@ -220,11 +234,12 @@ def as_part(part: str, vector: str) -> str:
     return f'label_replace({vector}, "part", "{part}", "", "")'
 
 
-def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
+def error_rates(source: Names, vector: Vector, _window_s: float) -> Measures:
+    """Shares of 5xx from counts by CODE."""
     answers: dict[Reported, float] = defaultdict(float)
     errors: dict[Reported, float] = defaultdict(float)
     flaws: dict[Reported, str] = {}
-    for named, sample in _about_destinations(source, vector):
+    for named, sample in about_destinations(source, vector):
         code = sample.labels.get(CODE, "")
         if code == NO_ANSWER_CODE:
             continue
@@ -235,23 +250,25 @@ def _error_rates(source: Source, vector: Vector, _window_s: float) -> Measures:
         if code.startswith("5"):
             errors[named] += sample.value
     measures = {named: Measure(errors[named] / n, n) for named, n in answers.items() if n > 0}
-    return _best_reporter(measures, flaws)
+    return best_reporter(measures, flaws)
 
 
-def _request_rates(source: Source, vector: Vector, window_s: float) -> Measures:
+def request_rates(source: Names, vector: Vector, window_s: float) -> Measures:
+    """Requests per second from counts."""
     requests: dict[Reported, float] = defaultdict(float)
     flaws: dict[Reported, str] = {}
-    for named, sample in _about_destinations(source, vector):
+    for named, sample in about_destinations(source, vector):
         if flaw := flaw_of(sample.value, "requests"):
             flaws[named] = flaw
         else:
             requests[named] += sample.value
     measures = {named: Measure(n / window_s, n) for named, n in requests.items() if n > 0}
-    return _best_reporter(measures, flaws)
+    return best_reporter(measures, flaws)
 
 
-def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
-    ms, samples = _part(source, vector, "value"), _part(source, vector, "samples")
+def latencies(source: Names, vector: Vector, _window_s: float) -> Measures:
+    """Seconds from the parts `value`, in milliseconds, and `samples`."""
+    ms, samples = part(source, vector, "value"), part(source, vector, "samples")
     measures: dict[Reported, Measure] = {}
     flaws: dict[Reported, str] = {}
     # The quantile of no requests is NaN, and then there are no samples beside it.
@@ -260,11 +277,12 @@ def _latencies(source: Source, vector: Vector, _window_s: float) -> Measures:
             flaws[named] = flaw
         elif samples[named] > 0:
             measures[named] = Measure(ms[named] / MS_PER_S, samples[named])
-    return _best_reporter(measures, flaws)
+    return best_reporter(measures, flaws)
 
 
-def _slow_shares(source: Source, vector: Vector, _window_s: float) -> Measures:
-    fast, samples = _part(source, vector, "fast"), _part(source, vector, "samples")
+def slow_shares(source: Names, vector: Vector, _window_s: float) -> Measures:
+    """Shares of what was not in time, from the parts `fast` and `samples`."""
+    fast, samples = part(source, vector, "fast"), part(source, vector, "samples")
     measures: dict[Reported, Measure] = {}
     flaws: dict[Reported, str] = {}
     for named, total in samples.items():
@@ -276,15 +294,17 @@ def _slow_shares(source: Source, vector: Vector, _window_s: float) -> Measures:
             flaws[named] = f"{fast[named]:g} of {total:g} requests in time"
         elif total > 0:
             measures[named] = Measure((total - fast[named]) / total, total)
-    return _best_reporter(measures, flaws)
+    return best_reporter(measures, flaws)
 
 
-def _part(source: Source, vector: Vector, part: str) -> dict[Reported, float]:
-    told = _about_destinations(source, vector)
-    return {named: sample.value for named, sample in told if sample.labels.get("part") == part}
+def part(source: Names, vector: Vector, wanted: str) -> dict[Reported, float]:
+    """The values of one part of an answer."""
+    told = about_destinations(source, vector)
+    return {named: sample.value for named, sample in told if sample.labels.get("part") == wanted}
 
 
-def _about_destinations(source: Source, vector: Vector) -> Iterator[tuple[Reported, Sample]]:
+def about_destinations(source: Names, vector: Vector) -> Iterator[tuple[Reported, Sample]]:
+    """The samples that are about a destination at all, each with which and by whom."""
     for sample in vector.samples:
         named = source.named(sample.labels)
         if named is not None:
@@ -300,7 +320,7 @@ def _code_flaw(code: str) -> str:
     return "" if _HTTP_CODE.fullmatch(code) else f"requests with {CODE} {one_line(code)!r:.40}"
 
 
-def _best_reporter(measures: Mapping[Reported, Measure], flaws: Mapping[Reported, str]) -> Measures:
+def best_reporter(measures: Mapping[Reported, Measure], flaws: Mapping[Reported, str]) -> Measures:
     """Of each destination, what the reporter with the most requests says.
 
     Where one of them has a flaw, nobody can say which has the most.
@@ -313,10 +333,10 @@ def _best_reporter(measures: Mapping[Reported, Measure], flaws: Mapping[Reported
 
 
 _KINDS = {
-    "error-rate": (_requests_text, _error_rates),
-    "request-rate": (_requests_text, _request_rates),
-    "latency": (_latency_text, _latencies),
-    "slow-share": (_slow_text, _slow_shares),
+    "error-rate": (_requests_text, error_rates),
+    "request-rate": (_requests_text, request_rates),
+    "latency": (_latency_text, latencies),
+    "slow-share": (_slow_text, slow_shares),
 }
 MESH_TEMPLATES: Mapping[str, Template] = {
     f"{mesh}-{kind}": Template(source.key, partial(text, source), partial(read, source))
