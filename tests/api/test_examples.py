@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from tidegate.api.actions import Action
+from tidegate.api.policy_checks import read_policy
 from tidegate.api.rollout import Rollout
 from tidegate.api.support import unsupported
 from tidegate.api.validation import problems
@@ -23,6 +24,11 @@ def test_an_example_has_no_problem_and_asks_only_for_what_is_built(document):
     spec = Rollout.parse(document).spec
     assert problems(spec) == ()
     assert unsupported(spec) == ()
+
+
+@pytest.mark.parametrize("document", list(documents("RolloutPolicy")))
+def test_an_example_of_a_policy_has_no_problem(document):
+    assert read_policy(document).problem == ""
 
 
 @pytest.mark.parametrize("document", list(documents("RolloutAction")))

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.samples import JSON, SPEC, body, changed, complaints, parsed
+from tidegate.api.blind import Blind
 from tidegate.api.problems import SpecError
-from tidegate.api.rollout import Blind, Drain, Rollout, RolloutSpec
+from tidegate.api.rollout import Drain, Rollout, RolloutSpec
 
 
 def test_what_is_left_out_has_its_default():

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.samples import JSON
-from tidegate.api.status import CheckStatus, PhaseStatus, RolloutStatus, RunStatus, State, Verdict
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.status import PhaseStatus, RolloutStatus, RunStatus, State
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
 FULL = RolloutStatus(

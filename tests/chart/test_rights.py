@@ -10,6 +10,9 @@ GRANTED = {
     ("tidegate.io", "rolloutruns/status"): "patch",
     ("tidegate.io", "rolloutactions"): "list watch",
     ("tidegate.io", "rolloutactions/status"): "patch",
+    ("tidegate.io", "rolloutpolicies"): "list watch",
+    ("tidegate.io", "rolloutpolicies/status"): "patch",
+    ("", "namespaces"): "list watch",
     ("apps", "replicasets"): "get list watch create patch delete",
     ("apps", "deployments"): "get list watch patch",
     ("", "services"): "get list watch patch",
@@ -20,6 +23,7 @@ GRANTED = {
     ("", "pods"): "list",
     ("events.k8s.io", "events"): "create",
 }
+OF_THE_CLUSTER = {"rolloutpolicies", "rolloutpolicies/status", "namespaces"}
 LEASE = {("coordination.k8s.io", "leases"): "get update create"}
 EXPECTED = {(*key, verb) for key, verbs in GRANTED.items() for verb in verbs.split()}
 SUBJECT = {"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}
@@ -63,7 +67,8 @@ def test_with_namespaces_named_rights_end_at_their_border():
     assert not {"ClusterRole", "ClusterRoleBinding"} & kinds(objects)
     roles = [it for it in objects if it["kind"] == "Role" and it["metadata"]["name"] == RELEASE]
     assert [it["metadata"]["namespace"] for it in roles] == ["shop", "pay"]
-    assert all(set(rights(it)) == EXPECTED for it in roles)
+    in_a_namespace = {right for right in EXPECTED if right[1] not in OF_THE_CLUSTER}
+    assert all(set(rights(it)) == in_a_namespace for it in roles)
     bindings = [it for it in objects if it["kind"] == "RoleBinding"]
     assert [it["metadata"]["namespace"] for it in bindings] == [NAMESPACE, "shop", "pay"]
     assert all(it["subjects"] == [SUBJECT] for it in bindings)
@@ -88,6 +93,13 @@ def test_viewers_only_look():
     role = pick(render(), "ClusterRole", f"{RELEASE}-view")
     assert {verb for _, _, verb in rights(role)} == {"get", "list", "watch"}
     assert role["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-view"] == "true"
+
+
+def test_policies_are_written_by_administrators_of_the_cluster_alone():
+    for it in render():
+        if it["kind"] == "ClusterRole" and it["metadata"]["name"] != RELEASE:
+            found = [right for right in rights(it) if right[1].startswith("rolloutpolicies")]
+            assert {verb for _, _, verb in found} <= {"get", "list", "watch"}
 
 
 def test_editors_write_what_they_want_and_never_what_happened():

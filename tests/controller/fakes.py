@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.runs import RunJournal
+from tidegate.api.policy import Policy
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.controller.loop import Loop
@@ -85,12 +86,24 @@ class FakeMetrics:
         """Nothing to give back."""
 
 
+class FakePolicies:
+    """Policies that hold for every Rollout."""
+
+    def __init__(self) -> None:
+        self.found: tuple[Policy, ...] = ()
+
+    async def applied(self, rollout: Rollout, _body: Mapping[str, Any]) -> Rollout:
+        """The Rollout with all of them."""
+        return replace(rollout, policies=self.found)
+
+
 class FakeCluster:
     """One world for all Rollouts; `write_errors` are raised by status writes, one each."""
 
     def __init__(self, observed: Observed) -> None:
         self.observed = observed
         self.rollouts: dict[tuple[str, str], dict[str, Any]] = {}
+        self.policies = FakePolicies()
         self.write_errors: list[Exception] = []
         self.apply_errors: list[Exception] = []
         self.observe_errors: list[Exception] = []

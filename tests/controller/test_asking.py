@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from tests.controller.fakes import FakeMetrics, SetClock, arms, until
-from tidegate.api.checks import Compare, Gate, Guard, Metric
+from tidegate.api.checks import Gate, Guard, Metric
+from tidegate.api.compare import Compare
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
@@ -48,7 +49,7 @@ def asking():
 
 
 def check(rollout="shop", metric=ERRORS, check_id="guard/0"):
-    question = question_of(Guard(metric=metric.name, max=1.0), arms(rollout), [metric])
+    question = question_of(Guard(metric=metric.name, max=1.0), arms(rollout), metric)
     return Asked(("shop", rollout), 1, Ask(check_id), arms(rollout), question)
 
 
@@ -98,26 +99,26 @@ async def test_asking_nothing_asks_nobody(asking):
 
 
 def test_a_question_is_about_the_canary_and_asks_for_samples_only_where_they_matter():
-    plain = question_of(GUARD, arms(), [LATENCY, ERRORS])
+    plain = question_of(GUARD, arms(), ERRORS)
     assert plain is not None
     assert (plain.metric, plain.subject, plain.samples) == (ERRORS, arms().canary, False)
-    counted = question_of(GUARD.model_copy(update={"min_samples": 5}), arms(), [ERRORS])
+    counted = question_of(GUARD.model_copy(update={"min_samples": 5}), arms(), ERRORS)
     assert counted is not None
     assert counted.samples
-    assert question_of(GUARD, arms(), [LATENCY]) is None
+    assert question_of(GUARD, arms(), None) is None
 
 
 def test_a_comparison_asks_about_stable_too_unless_both_arms_are_one_revision():
     compared = GUARD.model_copy(update={"compare": Compare(to="stable", max_increase=1)})
-    asked = question_of(compared, arms(), [ERRORS])
+    asked = question_of(compared, arms(), ERRORS)
     assert asked is not None
     assert (asked.subject, asked.stable) == (arms().canary, arms().stable)
     one = replace(arms(), stable=replace(arms().stable, revision=arms().canary.revision))
     for same in (one, replace(arms(), measured=arms().stable)):
-        alone = question_of(compared, same, [ERRORS])
+        alone = question_of(compared, same, ERRORS)
         assert alone is not None
         assert alone.stable is None
-    plain = question_of(GUARD, arms(), [ERRORS])
+    plain = question_of(GUARD, arms(), ERRORS)
     assert plain is not None
     assert plain.stable is None
 
@@ -128,7 +129,7 @@ def test_a_test_asks_for_counts_over_its_own_interval_whatever_the_window_of_the
         Guard(metric="errors", compare=test, interval_s=15.0),
         Gate(metric="errors", compare=test, interval_s=15.0),
     ):
-        asked = question_of(bound, arms(), [ERRORS])
+        asked = question_of(bound, arms(), ERRORS)
         assert asked is not None
         assert (asked.metric.window_s, asked.samples) == (15.0, True)
         assert asked.stable == arms().stable

@@ -11,7 +11,8 @@ from tests.controller.fakes import KEY, NOON
 from tests.controller.worlds import bench_of, body_of, edited
 from tests.core.scenes import asked, at_rest, in_phase, read
 from tidegate.api.actions import Verb
-from tidegate.api.status import RolloutStatus, State, Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.status import RolloutStatus, State
 from tidegate.controller.loop import (
     CONFLICTS_MAX,
     RETRY_MAX_S,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.core.gallery_runs import DOWN, PAUSE, promoting, routed
 from tests.core.scenes import Case, ago, asked, at_rest, counted, in_phase, pods, spec
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.rollout import Drain
-from tidegate.api.status import CheckStatus, Draining, LastAction, LastRun, Verdict
+from tidegate.api.status import Draining, LastAction, LastRun
 from tidegate.core.observation import Problem
 
 FIRST = Case(target="A", stable=None, canary=None, weights=(0,))

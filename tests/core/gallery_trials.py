@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tests.core.scenes import Case, ago, in_phase, read, spec
 from tests.core.trials import GOOD, TWICE, gated, guarded, window, windows
-from tidegate.api.checks import Compare, Gate
+from tidegate.api.checks import Gate
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.core.observation import Answer, Reading
 

@@ -10,6 +10,7 @@ from typing import Literal
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.phases import Phase
+from tidegate.api.policy import Policy
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.selector import LabelSelector
 from tidegate.api.status import (
@@ -120,6 +121,7 @@ class Case:
     workload_missing: bool = False
     held: bool | None = None
     deleted_at: datetime | None = None
+    policies: tuple[Policy, ...] = ()
 
     @property
     def is_held(self) -> bool:
@@ -163,9 +165,10 @@ class Case:
         """What is decided once what was decided first is stored."""
         return replace(self, status=self.decided().status).decided()
 
-    def decided(self, now: datetime = NOW) -> Decision:
-        """What is decided."""
-        rollout = Rollout(
+    @property
+    def rollout(self) -> Rollout:
+        """The Rollout of the case."""
+        return Rollout(
             name="shop",
             namespace="shop",
             uid="u",
@@ -175,8 +178,12 @@ class Case:
             spec=self.spec,
             deleted_at=self.deleted_at,
             held=self.is_held,
+            policies=self.policies,
         )
-        return decide(rollout, self.status, self.observed, now)
+
+    def decided(self, now: datetime = NOW) -> Decision:
+        """What is decided."""
+        return decide(self.rollout, self.status, self.observed, now)
 
 
 def in_phase(*, stage: Stage = Stage.PHASE, **fields: object) -> Case:

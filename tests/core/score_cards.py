@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tests.core.scenes import read, spec
-from tidegate.api.checks import Compare, Gate, Guard, Metric
+from tidegate.api.checks import Gate, Guard, Metric
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecards import Member, Scorecard

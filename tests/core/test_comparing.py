@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, in_phase, read, spec
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import Stage, Verdict
+from tidegate.api.status import Stage
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Scene
 from tidegate.core.verdicts import bound_text, check_status, judge

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, spec
-from tidegate.api.checks import Compare, Gate, Guard
-from tidegate.api.status import Stage, Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
+from tidegate.api.status import Stage
 from tidegate.core.concerned import pods_text
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Concerned, Reading
@@ -68,7 +70,7 @@ def test_a_release_that_is_sent_back_says_which_pods_it_was():
     readings = {"guard/0": (measured(2.0, "shop-b-1", "shop-b-2"),)}
     decision = in_phase(spec=spec(guards=(LOOPS,)), readings=readings).decided()
     assert decision.effect == SetWeight("shop", 0)
-    expected = "guard errors is 2, must be <= 0 (failed 1 of 1): pods shop-b-1, shop-b-2"
+    expected = "guard errors is 2, must be <= 0 (failed 1 of 1; critical): pods shop-b-1, shop-b-2"
     assert decision.status.last_run.message == expected
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, read, spec
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
-from tidegate.api.status import Stage, Verdict
+from tidegate.api.status import Stage
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading
 

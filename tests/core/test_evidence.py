@@ -4,7 +4,8 @@ import pytest
 
 from tests.core.gallery_runs import LONG_GATE
 from tests.core.scenes import ago, error_guard, in_phase, read, spec
-from tidegate.api.status import CheckStatus, Stage, Verdict
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.status import Stage
 from tidegate.core.decision import SetWeight
 
 

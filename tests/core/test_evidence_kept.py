@@ -28,9 +28,10 @@ from tests.core.trials import (
     windows,
 )
 from tidegate.api.actions import Verb
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Guard
 from tidegate.api.phases import Phase
-from tidegate.api.status import PauseStatus, RolloutStatus, Verdict
+from tidegate.api.status import PauseStatus, RolloutStatus
 
 RATES = st.sampled_from([0.0, 0.001, GOOD, 0.013, TWICE])
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import ago, error_guard, in_phase, read, spec
-from tidegate.api.status import Verdict
+from tidegate.api.check_status import Verdict
 from tidegate.core.observation import Answer, Reading
 
 BAD, GOOD = 0.25, 0.0

@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 from tests.core.gallery_bakes import BAKES
+from tests.core.gallery_policies import POLICIES
 from tests.core.gallery_rest import RESTS
 from tests.core.gallery_runs import RUNS
 from tests.core.gallery_scores import SCORES
@@ -19,7 +20,7 @@ from tests.core.gallery_workloads import WORKLOADS
 
 GALLERY = Path(__file__).with_name("gallery.txt")
 MOMENTS = {f"{name} (run)": case for name, case in RUNS.items()} | RESTS | BAKES | WORKLOADS
-MOMENTS |= TRIALS | SCORES
+MOMENTS |= TRIALS | SCORES | POLICIES
 
 
 def test_every_moment_is_decided_and_told_as_the_gallery_shows():

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, in_phase, read, spec
-from tidegate.api.checks import Compare, Gate
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Gate
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
-from tidegate.api.status import RolloutStatus, Verdict
+from tidegate.api.status import RolloutStatus
 from tidegate.core.observation import Answer
 
 PATIENT = settings(deadline=None, max_examples=50)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import ago, counted, in_phase, read, spec
 from tests.core.trials import GATED, GOOD, PATIENT, RUINOUS, gated, guarded, windows
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
-from tidegate.api.status import Stage, Verdict
+from tidegate.api.status import Stage
 from tidegate.core.observation import TrafficReading
 
 RIGHT, WRONG = counted(A=9000, B=1000), counted(A=7000, B=3000)

@@ -2,8 +2,8 @@ import pytest
 
 from tests.core.scenes import ago, asked, at_rest, error_guard, in_phase, pods, read, spec
 from tidegate.api.actions import Verb
+from tidegate.api.blind import Blind
 from tidegate.api.phases import Phase
-from tidegate.api.rollout import Blind
 from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core.decision import SetWeight
 

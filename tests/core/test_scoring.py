@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, read
 from tests.core.score_cards import GATE, GUARD, NAMES, card
+from tidegate.api.check_status import Verdict
 from tidegate.api.scorecards import Member, Scorecard
-from tidegate.api.status import Verdict
 from tidegate.core.scoring import judged, scored, scores
 
 MEASURED = (Verdict.PASS, Verdict.FAIL)

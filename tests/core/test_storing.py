@@ -3,15 +3,8 @@
 import pytest
 
 from tests.core.scenes import NOW, ago, at_rest, in_phase
-from tidegate.api.status import (
-    CheckStatus,
-    Draining,
-    LastAction,
-    LastRun,
-    PauseStatus,
-    RolloutStatus,
-    Verdict,
-)
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.status import Draining, LastAction, LastRun, PauseStatus, RolloutStatus
 from tidegate.core.decision import PointDestination, SetWeight
 from tidegate.core.resting import in_flight
 from tidegate.core.scene import Scene

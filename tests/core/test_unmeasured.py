@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, read, spec
 from tidegate.api.blind import Blind
+from tidegate.api.check_status import Verdict
 from tidegate.api.phases import Phase
-from tidegate.api.status import PhaseStatus, Stage, Verdict
+from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core import reasons
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, error_guard, in_phase, read, spec
-from tidegate.api.checks import Compare, Gate
-from tidegate.api.status import CheckStatus, Verdict
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.checks import Gate
+from tidegate.api.compare import Compare
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import (
     bound_text,

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.scenes import error_guard, in_phase, read, spec
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
-from tidegate.api.status import PhaseStatus, Verdict
+from tidegate.api.status import PhaseStatus
 from tidegate.core import reasons
 
 LEVELS = {"warn_max": 0.005, "warn_min": 0.001}

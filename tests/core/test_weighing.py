@@ -29,8 +29,10 @@ from tests.core.trials import (
     window,
     windows,
 )
-from tidegate.api.checks import Compare, Gate, Guard
-from tidegate.api.status import RolloutStatus, Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
+from tidegate.api.status import RolloutStatus
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.storing import intent_changed

@@ -8,10 +8,12 @@ from dataclasses import replace
 from hypothesis import settings
 
 from tests.core.scenes import Case, in_phase, read, spec
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.phases import Phase
-from tidegate.api.status import RolloutStatus, Verdict
+from tidegate.api.status import RolloutStatus
 from tidegate.core.observation import Reading
 
 PATIENT = settings(deadline=None, max_examples=50)

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 from tests.properties.world import EPOCH
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound
 from tidegate.api.status import (
-    CheckStatus,
     Draining,
     LastAction,
     PauseStatus,
@@ -22,7 +22,6 @@ from tidegate.api.status import (
     RunStatus,
     Stage,
     TrafficStatus,
-    Verdict,
 )
 from tidegate.core.verdicts import bound_text
 

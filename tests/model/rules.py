@@ -8,7 +8,8 @@ from tests.model.kept import LONG, STALE, TICK, Kept, Run, Traffic
 from tests.model.moves import LEFT, Move
 from tests.model.state import NOBODY, Choice, Engine, State
 from tidegate.api.actions import Verb
-from tidegate.api.status import Stage, Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.status import Stage
 from tidegate.core.cohorts import match_text
 from tidegate.core.decision import (
     DeleteReplicaSet,

@@ -20,9 +20,9 @@ MUTANTS = (
     Mutant(
         "a metric that only tells sends a release back",
         "argo-rollouts #2819",
-        "core/revert.py",
-        "    return late if scene.observing else _on_breach",
-        "    return _on_breach",
+        "core/breaches.py",
+        "        if scene.tells_only(check) is not told:\n            continue\n",
+        "",
         (OBSERVING + "test_a_bad_release_is_promoted_and_what_speaks_against_it_is_told_once",),
     ),
     Mutant(
@@ -61,16 +61,16 @@ MUTANTS = (
         "not a number passes",
         "argo-rollouts #3503",
         "core/verdicts.py",
-        "reading.value is None or not isfinite(reading.value):",
-        "reading.value is None:",
+        "    return measured and reading.value is not None and isfinite(reading.value)\n",
+        "    return measured\n",
         (VERDICTS + "test_one_reading_is_judged_by_both_bounds_and_only_numbers_count",),
     ),
     Mutant(
         "an empty answer passes",
         "argo-rollouts #4770",
         "core/verdicts.py",
-        "not isfinite(reading.value):\n        return Verdict.NODATA\n",
-        "not isfinite(reading.value):\n        return Verdict.PASS\n",
+        "        return _unmeasured(bound, reading, Verdict.NODATA)\n",
+        "        return Verdict.PASS\n",
         (
             VERDICTS + "test_one_reading_is_judged_by_both_bounds_and_only_numbers_count",
             ORDER + "test_stable_is_not_given_up_on_a_guard_that_does_not_pass",
@@ -153,7 +153,7 @@ MUTANTS = (
         "a check that could not be made counts as success",
         "argo-rollouts #4602",
         "core/verdicts.py",
-        "        return Verdict.ERROR\n",
+        "        return _unmeasured(bound, reading, Verdict.ERROR)\n",
         "        return Verdict.PASS\n",
         (VERDICTS + "test_an_error_is_no_verdict_about_the_release",),
     ),
@@ -162,9 +162,9 @@ MUTANTS = (
         "argo-rollouts #1466",
         "core/verdicts.py",
         "    measured = (v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL))\n"
-        "    return [*islice(measured, guard.of)].count(Verdict.FAIL) >= guard.breaches\n",
-        "    last = [*islice(verdicts, guard.of)]\n"
-        "    return len(last) - last.count(Verdict.PASS) >= guard.breaches\n",
+        "    return [*islice(measured, among)].count(Verdict.FAIL) >= needed\n",
+        "    last = [*islice(verdicts, among)]\n"
+        "    return len(last) - last.count(Verdict.PASS) >= needed\n",
         (VERDICTS + "test_a_guard_trips_on_m_of_the_last_n_that_measured_something",),
     ),
     Mutant(
@@ -241,7 +241,7 @@ MUTANTS = (
         "argo-rollouts #2931",
         "core/measuring.py",
         "        if not answers or not fresh(guard, answers[-1].at, scene.now):\n"
-        '            return f"guard {guard.metric} was not read yet"\n',
+        '            return f"guard {check.name} was not read yet"\n',
         "",
         (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
     ),
@@ -257,8 +257,7 @@ MUTANTS = (
         "a weight rises while a guard fails",
         "argo-rollouts #222",
         "core/measuring.py",
-        "        if verdict is Verdict.FAIL:\n"
-        '            return f"guard {guard.metric} fails now"\n',
+        '        if verdict is Verdict.FAIL:\n            return f"guard {check.name} fails now"\n',
         "",
         (ORDER + "test_a_weight_rises_only_on_a_guard_that_was_read_and_does_not_fail",),
     ),
@@ -343,8 +342,8 @@ MUTANTS = (
         "a pause is announced again with every look",
         "argo-rollouts #720",
         "core/decide.py",
-        "    if scene.status.pause is not None or scene.undo or scene.observing:\n",
-        "    if scene.undo or scene.observing:\n",
+        "    if scene.status.pause is not None or scene.undo:\n",
+        "    if scene.undo:\n",
         (HANDOVER + "test_a_pause_by_a_guard_is_said_once",),
     ),
 )

@@ -14,6 +14,7 @@ from tests.mutants import (
     leadership,
     made_routes,
     pod_signals,
+    policies,
     providers,
     rehearsals,
     scorecards,
@@ -38,6 +39,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *pod_signals.MUTANTS,
     *providers.MUTANTS,
     *rehearsals.MUTANTS,
+    *policies.MUTANTS,
 )
 
 SLICE = 4

@@ -186,6 +186,14 @@ def test_a_kind_that_is_not_its_business_is_objected_to():
     assert "I18" in tale.names()
 
 
+def test_of_a_policy_the_status_may_be_written_and_nothing_else():
+    for subresource, objected in (("status", False), ("", True)):
+        tale = _shop()
+        policy = {"plural": "rolloutpolicies", "namespace": "", "subresource": subresource}
+        tale.docket.log(tale.write(thing("Pod", "house"), verb="patch", **policy))
+        assert ("I18" in tale.names()) == objected
+
+
 def test_asking_for_a_secret_is_objected_to_also_when_it_is_refused():
     tale = _shop()
     tale.docket.log(tale.write(thing("Secret", "s"), verb="get", code=403))

@@ -19,7 +19,8 @@ from tests.properties.scenario import (
     some_of,
 )
 from tests.properties.world import Setting
-from tidegate.api.checks import Compare, Gate, Guard
+from tidegate.api.checks import Gate, Guard
+from tidegate.api.compare import Compare
 from tidegate.core.decision import SetWeight
 
 USUAL, TWICE = 0.02, 0.04

@@ -18,11 +18,12 @@ from tests.properties.workload import adopting_spec
 from tests.properties.world import EPOCH
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
 from tidegate.api.blind import Blind
-from tidegate.api.checks import Compare, Guard
+from tidegate.api.check_status import CheckStatus
+from tidegate.api.checks import Guard
+from tidegate.api.compare import Compare
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import Bake, FastTrack, Rollout
 from tidegate.api.status import (
-    CheckStatus,
     Draining,
     LastAction,
     LastRun,

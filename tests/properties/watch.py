@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 
 from tests.properties.cards import passes
 from tests.properties.world import World, moment
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
 from tidegate.api.phases import HttpMatch
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import RolloutStatus, Stage, Verdict
+from tidegate.api.status import RolloutStatus, Stage
 from tidegate.core import reasons
 from tidegate.core.decision import (
     Decision,

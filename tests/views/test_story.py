@@ -106,7 +106,7 @@ def test_the_members_of_a_score_stand_below_it():
     lines = drawn(IN_PHASE | {"checks": [score]}).splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("checks"))
     assert lines[at : at + 3] == [
-        "checks      ✓ guard health  85  >= 75 of 100  pass    1s ago",
+        "checks      ✓ guard health  85  >= 75 of 100  pass  1s ago",
         "                below the pass mark of 95",
         "                goals 0.2 (must be >= 0.9) fails, weight 15",
     ]

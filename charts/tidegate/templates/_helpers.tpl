@@ -113,6 +113,17 @@ server's discovery is open to every service account.
 - apiGroups: [tidegate.io]
   resources: [rolloutactions/status]
   verbs: [patch]
+{{- if not .Values.watchNamespaces }}
+- apiGroups: [tidegate.io]
+  resources: [rolloutpolicies]
+  verbs: [list, watch]
+- apiGroups: [tidegate.io]
+  resources: [rolloutpolicies/status]
+  verbs: [patch]
+- apiGroups: [""]
+  resources: [namespaces]
+  verbs: [list, watch]
+{{- end }}
 - apiGroups: [apps]
   resources: [replicasets]
   verbs: [get, list, watch, create, patch, delete]

@@ -1,4 +1,4 @@
-"""What is done when metrics cannot be read: of a whole Rollout, or of one guard."""
+"""What is done when metrics cannot be read: of a Rollout, of a policy, or of one guard."""
 
 from typing import Literal
 

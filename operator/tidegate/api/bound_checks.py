@@ -1,10 +1,12 @@
 """Fields of guards and gates that nothing would read, or that could never be kept."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from tidegate.api.base import ApiModel
 from tidegate.api.checks import Bound, Guard, Metric
+from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scalars import format_duration
@@ -20,15 +22,13 @@ _NOT_FOR_A_TEST: Final = {
 }
 
 
-def bound_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    """What is wrong with the windows, delays and warn levels of all guards and gates."""
-    metrics = {metric.name: metric for metric in spec.metrics}
+def bound_problems(spec: ApiModel, metrics: Mapping[str, Metric]) -> Iterator[FieldProblem]:
+    """What is wrong with the windows and tests of all guards and gates; metrics by their names."""
     for place in walk(spec, "spec"):
         if not isinstance(place.value, Bound):
             continue
         yield from _unread_by_a_test(place.path, place.value)
         yield from _unread_window(place.path, place.value, metrics.get(place.value.metric or ""))
-    yield from _too_long_delays(spec)
 
 
 def _unread_by_a_test(path: str, bound: Bound) -> Iterator[FieldProblem]:
@@ -57,22 +57,35 @@ def _unread_window(path: str, bound: Bound, metric: Metric | None) -> Iterator[F
         )
 
 
-def _too_long_delays(spec: RolloutSpec) -> Iterator[FieldProblem]:
+def too_long_delays(spec: RolloutSpec) -> Iterator[FieldProblem]:
     """Delays that leave a phase no time: it could never pass before its deadline."""
     for i, phase in enumerate(spec.phases):
-        if phase.deadline_s is None:
-            continue
         own = (("gates", phase.gates), ("guards", phase.guards))
         bounds = [
             (f"spec.phases[{i}].{kind}[{j}]", b) for kind, bs in own for j, b in enumerate(bs)
         ]
-        replaced = {guard.metric for guard in phase.guards}
+        replaced = {_asked(guard) for guard in phase.guards}
         usual = ((f"spec.guards[{j}]", g) for j, g in enumerate(spec.guards))
-        bounds += [(path, guard) for path, guard in usual if guard.metric not in replaced]
+        bounds += [(path, guard) for path, guard in usual if _asked(guard) not in replaced]
         for path, bound in bounds:
-            if (bound.delay_s or 0.0) >= phase.deadline_s:
-                yield FieldProblem(
-                    f"{path}.delay",
-                    f"must be shorter than the deadline of phase {phase.name}, "
-                    f"{format_duration(phase.deadline_s)}, or it could never pass in time",
-                )
+            yield from _too_long_delay(path, bound, phase)
+
+
+def imposed_delays(spec: RolloutSpec, guards: Sequence[Guard]) -> Iterator[FieldProblem]:
+    """The same of a policy's guards, which hold in every phase of the Rollout."""
+    for j, guard in enumerate(guards):
+        for phase in spec.phases:
+            yield from _too_long_delay(f"spec.guards[{j}]", guard, phase)
+
+
+def _asked(bound: Bound) -> str | None:
+    return bound.metric or bound.scorecard
+
+
+def _too_long_delay(path: str, bound: Bound, phase: Phase) -> Iterator[FieldProblem]:
+    if phase.deadline_s is not None and (bound.delay_s or 0.0) >= phase.deadline_s:
+        yield FieldProblem(
+            f"{path}.delay",
+            f"must be shorter than the deadline of phase {phase.name}, "
+            f"{format_duration(phase.deadline_s)}, or it could never pass in time",
+        )

@@ -1,20 +1,19 @@
 """Metrics, and what is asked of them: guards (must never fail) and gates (must pass to go on)."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.blind import Blind
+from tidegate.api.compare import Compare
 from tidegate.api.constants import HISTOGRAM_TEMPLATES, RATIO_TEMPLATE
-from tidegate.api.scalars import DurationS, MetricName, MetricValue, Query
+from tidegate.api.scalars import DurationS, MetricName, MetricRef, MetricValue, Query
 from tidegate.api.series import Counters, Series
 
-Change = Annotated[float, Field(ge=0, le=limits.MAX_VALUE)]
 Unmeasured = Literal["blind", "fail", "ignore"]
 Severity = Literal["info", "warning", "critical"]
-ChangePercent = Annotated[float, Field(ge=0, le=limits.MAX_PERCENT_CHANGE)]
 
 
 class Metric(ApiModel):
@@ -130,84 +129,6 @@ class Metric(ApiModel):
     )
 
 
-class Compare(ApiModel):
-    """A bound relative to another revision instead of a fixed number."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel=(
-                "has(self.minIncrease) || has(self.maxIncrease) || has(self.minDecrease) || "
-                "has(self.maxDecrease) || has(self.minIncreasePercent) || "
-                "has(self.maxIncreasePercent) || "
-                "has(self.minDecreasePercent) || has(self.maxDecreasePercent) || has(self.test)"
-            ),
-            message="set at least one of the increases and decreases, or a test",
-            holds=lambda compare: any(
-                value is not None
-                for value in (
-                    compare.min_increase,
-                    compare.max_increase,
-                    compare.min_decrease,
-                    compare.max_decrease,
-                    compare.min_increase_percent,
-                    compare.max_increase_percent,
-                    compare.min_decrease_percent,
-                    compare.max_decrease_percent,
-                    compare.test,
-                )
-            ),
-        ),
-    )
-
-    to: Literal["stable", "variant", "baseline"] = Field(
-        description="What to compare with: stable, a variant, or a baseline."
-    )
-    variant: MetricName | None = Field(None, description="Name of the variant to compare with.")
-    min_increase: Change | None = Field(
-        None, description="Least rise over the other revision, in the metric's unit."
-    )
-    max_increase: Change | None = Field(
-        None, description="Largest rise over the other revision, in the metric's unit."
-    )
-    min_decrease: Change | None = Field(
-        None, description="Least fall below the other revision, in the metric's unit."
-    )
-    max_decrease: Change | None = Field(
-        None, description="Largest fall below the other revision, in the metric's unit."
-    )
-    min_increase_percent: ChangePercent | None = Field(
-        None, description="Least rise over the other revision, in percent of its value."
-    )
-    max_increase_percent: ChangePercent | None = Field(
-        None, description="Largest rise over the other revision, in percent of its value."
-    )
-    min_decrease_percent: ChangePercent | None = Field(
-        None, description="Least fall below the other revision, in percent of its value."
-    )
-    max_decrease_percent: ChangePercent | None = Field(
-        None, description="Largest fall below the other revision, in percent of its value."
-    )
-    test: Literal["sequential", "mann-whitney", "welch"] | None = Field(
-        None,
-        description="Statistical test to judge the difference with: sequential for shares of "
-        "failed requests, welch or mann-whitney for any number, once at the end of a phase.",
-    )
-    margin: float | None = Field(
-        None,
-        gt=0,
-        le=limits.MAX_MARGIN,
-        description="Ratio to the other revision's value that still counts as equal for a test, "
-        "such as 1.2.",
-    )
-    confidence: float | None = Field(
-        None,
-        gt=0,
-        lt=1,
-        description="Confidence of all tests of the Rollout together, from 0.75 to 0.9999 (default "
-        "0.95).",
-    )
-
-
 class Bound(ApiModel):
     """What guards and gates share: a metric and the limits it must keep, or a scorecard."""
 
@@ -227,12 +148,16 @@ class Bound(ApiModel):
         ),
         Rule(
             cel="!has(self.scorecard) || !has(self.min) && !has(self.max) && "
-            "!has(self.compare) && !has(self.minSamples)",
+            "!has(self.compare) && !has(self.minSamples) && !has(self.warnMin) && "
+            "!has(self.warnMax) && !has(self.window)",
             message="a scorecard has its own marks: set min, max, compare and minSamples in its "
-            "members",
+            "members, window in its metrics, and leave warn levels out",
             holds=lambda bound: (
                 bound.scorecard is None
-                or (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                or (
+                    (bound.min, bound.max, bound.compare, bound.min_samples) == (None,) * 4
+                    and (bound.warn_min, bound.warn_max, bound.window_s) == (None,) * 3
+                )
             ),
             field=".scorecard",
         ),
@@ -276,7 +201,11 @@ class Bound(ApiModel):
         ),
     )
 
-    metric: MetricName | None = Field(None, description="Name of the metric in spec.metrics.")
+    metric: MetricRef | None = Field(
+        None,
+        description="Name of the metric in spec.metrics; in a Rollout also policy/metric, a metric "
+        "of a RolloutPolicy that holds for it.",
+    )
     scorecard: MetricName | None = Field(
         None, description="Name of the scorecard in spec.scorecards, instead of a metric."
     )

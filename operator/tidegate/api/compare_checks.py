@@ -1,9 +1,10 @@
 """Comparisons that could never say anything, or would always say the same."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from tidegate.api.base import ApiModel
 from tidegate.api.checks import Bound, Metric
 from tidegate.api.limits import MAX_WEIGHT_PERCENT
 from tidegate.api.problems import FieldProblem
@@ -14,10 +15,30 @@ from tidegate.api.walk import walk
 _REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
 
 
-def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
+def own_and(
+    spec: RolloutSpec, policies: Mapping[str, Sequence[Metric] | None]
+) -> dict[str, Metric]:
+    """The metrics that a Rollout may name, its own and those of policies, by the names for that."""
+    theirs = {f"{name}/{one.name}": one for name, found in policies.items() for one in found or ()}
+    return {metric.name: metric for metric in spec.metrics} | theirs
+
+
+def compare_problems(spec: RolloutSpec, metrics: Mapping[str, Metric]) -> Iterator[FieldProblem]:
     """Gates that wait for a stable without traffic, and queries that mean both revisions alike."""
     yield from too_many_tests(spec)
-    metrics = {metric.name: metric for metric in spec.metrics}
+    yield from comparison_problems(spec, metrics)
+    for i, phase in enumerate(spec.phases):
+        for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):
+            if gate.compare is not None:
+                yield FieldProblem(
+                    f"spec.phases[{i}].gates[{j}].compare",
+                    "stable gets no requests in a phase of weight 100; "
+                    "compare in an earlier phase, or use min or max",
+                )
+
+
+def comparison_problems(spec: ApiModel, metrics: Mapping[str, Metric]) -> Iterator[FieldProblem]:
+    """Comparisons with another revision, anywhere in a spec, that their metric cannot give."""
     for place in walk(spec, "spec"):
         if not isinstance(place.value, Bound) or place.value.compare is None:
             continue
@@ -29,14 +50,6 @@ def compare_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
                 f"the query of metric {metric.name!r} is the same for both revisions; "
                 "use {{revision}} in a label of it",
             )
-    for i, phase in enumerate(spec.phases):
-        for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):
-            if gate.compare is not None:
-                yield FieldProblem(
-                    f"spec.phases[{i}].gates[{j}].compare",
-                    "stable gets no requests in a phase of weight 100; "
-                    "compare in an earlier phase, or use min or max",
-                )
 
 
 def tells_revisions_apart(metric: Metric) -> bool:

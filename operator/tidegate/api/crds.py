@@ -7,6 +7,7 @@ from tidegate.api import limits
 from tidegate.api.actions import RolloutActionSpec, RolloutActionStatus
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.constants import CATEGORY, GROUP, VERSION
+from tidegate.api.policy import RolloutPolicySpec, RolloutPolicyStatus
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.runs import RolloutRunSpec, RolloutRunStatus
 from tidegate.api.schema import Schema, structural
@@ -44,6 +45,7 @@ class Kind:
     columns: tuple[Column, ...]
     max_name_chars: int = limits.MAX_NAME_CHARS
     scale: bool = False
+    namespaced: bool = True
     status_default: dict[str, Any] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
 
@@ -146,6 +148,23 @@ KINDS: Final = (
             AGE,
         ),
     ),
+    Kind(
+        name="RolloutPolicy",
+        plural="rolloutpolicies",
+        short_name="tgp",
+        description="Metrics and guards that hold for all Rollouts it matches, in all namespaces.",
+        spec=RolloutPolicySpec,
+        status=RolloutPolicyStatus,
+        columns=(
+            Column("MODE", ".spec.mode"),
+            Column("ROLLOUTS", ".status.rollouts", "integer"),
+            Column("ACCEPTED", ".status.conditions[?(@.type=='Accepted')].status"),
+            Column("MESSAGE", ".status.conditions[?(@.type=='Accepted')].message", wide=True),
+            AGE,
+        ),
+        max_name_chars=limits.MAX_POLICY_NAME_CHARS,
+        namespaced=False,
+    ),
 )
 
 
@@ -157,7 +176,7 @@ def crd(kind: Kind) -> dict[str, Any]:
         "metadata": {"name": f"{kind.plural}.{GROUP}"},
         "spec": {
             "group": GROUP,
-            "scope": "Namespaced",
+            "scope": "Namespaced" if kind.namespaced else "Cluster",
             "names": {
                 "kind": kind.name,
                 "listKind": f"{kind.name}List",

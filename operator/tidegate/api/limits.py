@@ -47,7 +47,12 @@ MAX_MANAGED_GATEWAYS: Final = 16
 MAX_SELECTOR_LABELS: Final = 16
 MAX_SELECTOR_EXPRESSIONS: Final = 16
 MAX_SELECTOR_VALUES: Final = 16
-MAX_CHECKS: Final = 64
+MAX_POLICIES: Final = 8
+"""RolloutPolicies that may hold for one Rollout."""
+MAX_POLICY_METRICS: Final = 16
+MAX_POLICY_GUARDS: Final = 8
+MAX_CHECKS: Final = 128
+"""Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies."""
 MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
 MAX_TEST_VALUES: Final = 40
@@ -79,6 +84,9 @@ MAX_DETAIL_CHARS: Final = 512
 MAX_SELECTOR_CHARS: Final = 4096
 MAX_SHORT_CHARS: Final = 64
 MAX_CHECK_ID_CHARS: Final = 192
+MAX_POLICY_NAME_CHARS: Final = 63
+"""The name goes into the ids of its checks."""
+MAX_METRIC_REF_CHARS: Final = MAX_POLICY_NAME_CHARS + 1 + MAX_LABEL_CHARS
 MAX_ROLLOUT_NAME_CHARS: Final = 63
 """The name goes into a label of every pod."""
 

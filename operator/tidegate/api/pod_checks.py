@@ -1,7 +1,8 @@
 """Signals of pods: who answers them, how far they look back, and what only they can be asked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
+from tidegate.api.base import ApiModel
 from tidegate.api.checks import Guard, Metric
 from tidegate.api.constants import (
     KUBERNETES_TEMPLATES,
@@ -10,21 +11,24 @@ from tidegate.api.constants import (
 )
 from tidegate.api.limits import MAX_POD_WINDOW_S
 from tidegate.api.problems import FieldProblem
-from tidegate.api.rollout import RolloutSpec
 from tidegate.api.walk import walk
 
 
-def pod_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    """Metrics that ask the wrong provider or too long a window, and `minPods` of no pods."""
-    for index, metric in enumerate(spec.metrics):
+def pod_problems(
+    spec: ApiModel, own: Sequence[Metric], known: Mapping[str, Metric]
+) -> Iterator[FieldProblem]:
+    """Metrics that ask the wrong provider or too long a window, and `minPods` of no pods.
+
+    `own` are those of `spec.metrics`, `known` all that its guards may name, by the names for that.
+    """
+    for index, metric in enumerate(own):
         yield from _metric_problems(f"spec.metrics[{index}]", metric)
-    about_pods = {m.name for m in spec.metrics if m.template in KUBERNETES_TEMPLATES}
-    defined = {m.name for m in spec.metrics}
     for place in walk(spec, "spec"):
         guard = place.value
         if not isinstance(guard, Guard) or guard.min_pods is None:
             continue
-        if guard.metric in defined - about_pods:
+        found = known.get(guard.metric or "")
+        if found is not None and found.template not in KUBERNETES_TEMPLATES:
             yield FieldProblem(
                 f"{place.path}.minPods",
                 f"is only for templates that see single pods, and metric {guard.metric!r} has "

@@ -15,6 +15,7 @@ from tidegate.api.constants import FINALIZER
 from tidegate.api.content import ContentOf
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
+from tidegate.api.policy import Policy, policy_of_id
 from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.scalars import DurationS, ObjectName, PercentText
 from tidegate.api.scorecards import CARD_RULES, Scorecard
@@ -204,21 +205,21 @@ class RolloutSpec(ApiModel):
         # `validation.problems` says the same with the name that is wrong and those there are.
         Rule(
             cel="!has(self.guards) || self.guards.all(g, "
-            "!has(g.metric) || has(self.metrics) && "
+            "!has(g.metric) || g.metric.contains('/') || has(self.metrics) && "
             "self.metrics.exists(m, m.name == g.metric))",
             message="every guard must name a metric of spec.metrics",
             field=".guards",
         ),
         Rule(
             cel="!has(self.phases) || self.phases.all(p, !has(p.gates) || p.gates.all(g, "
-            "!has(g.metric) || has(self.metrics) && "
+            "!has(g.metric) || g.metric.contains('/') || has(self.metrics) && "
             "self.metrics.exists(m, m.name == g.metric)))",
             message="every gate must name a metric of spec.metrics",
             field=".phases",
         ),
         Rule(
             cel="!has(self.phases) || self.phases.all(p, !has(p.guards) || p.guards.all(g, "
-            "!has(g.metric) || has(self.metrics) && "
+            "!has(g.metric) || g.metric.contains('/') || has(self.metrics) && "
             "self.metrics.exists(m, m.name == g.metric)))",
             message="every guard of a phase must name a metric of spec.metrics",
             field=".phases",
@@ -326,7 +327,8 @@ class RolloutSpec(ApiModel):
 class Rollout:
     """A Rollout as the controller reads it.
 
-    `held` says that our finalizer is on it: the API server keeps it until we let go.
+    `held` says that our finalizer is on it: the API server keeps it until we let go. `policies` are
+    those that match it, by name, the ones that are not understood included.
     """
 
     name: str
@@ -338,6 +340,27 @@ class Rollout:
     spec: RolloutSpec
     deleted_at: datetime | None = None
     held: bool = False
+    policies: tuple[Policy, ...] = ()
+
+    @property
+    def asked_of(self) -> object:
+        """What the ids of checks point into: readings are about no other."""
+        imposed = tuple((one.name, one.metrics, one.guards) for one in self.policies)
+        own = self.spec.metrics, self.spec.scorecards, self.spec.guards, self.spec.phases
+        return own, imposed
+
+    def policy(self, name: str) -> Policy | None:
+        """The policy of that name among those that match; None if there is none."""
+        return next((policy for policy in self.policies if policy.name == name), None)
+
+    def metric(self, check_id: str, ref: str | None) -> Metric | None:
+        """The metric that a check means: a policy's guards their own, others also a policy's."""
+        owner, _, name = (ref or "").rpartition("/")
+        owner = owner or policy_of_id(check_id)
+        policy = self.policy(owner)
+        theirs = policy.metrics if policy is not None else ()
+        metrics = theirs if owner else self.spec.metrics
+        return next((metric for metric in metrics if metric.name == name), None)
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Rollout":

@@ -30,6 +30,9 @@ OBJECT_NAME_PATTERN: Final = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 HOST_PATTERN: Final = r"^(\*|(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?)$"
 GATEWAY_PATTERN: Final = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?/)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 METRIC_NAME_PATTERN: Final = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+METRIC_REF_PATTERN: Final = (
+    r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+)
 
 PATTERN_MEANINGS: Final = {
     DNS_LABEL_PATTERN: "lower-case letters, digits and '-', such as canary-10",
@@ -38,6 +41,7 @@ PATTERN_MEANINGS: Final = {
     GATEWAY_PATTERN: "a gateway as name or namespace/name, or mesh",
     PERCENT_PATTERN: "a percentage from 0% to 100%",
     METRIC_NAME_PATTERN: "letters, digits, '-', '_' and '.', such as error-rate",
+    METRIC_REF_PATTERN: "the name of a metric such as error-rate, or policy/metric",
 }
 """What a pattern means, for people."""
 
@@ -210,6 +214,7 @@ ObjectName = Annotated[str, _named(OBJECT_NAME_PATTERN, limits.MAX_NAME_CHARS)]
 HostName = Annotated[str, _named(HOST_PATTERN, limits.MAX_NAME_CHARS)]
 GatewayName = Annotated[str, _named(GATEWAY_PATTERN, limits.MAX_GATEWAY_CHARS)]
 MetricName = Annotated[str, _named(METRIC_NAME_PATTERN, limits.MAX_LABEL_CHARS)]
+MetricRef = Annotated[str, _named(METRIC_REF_PATTERN, limits.MAX_METRIC_REF_CHARS)]
 LabelKey = Annotated[str, Field(min_length=1, max_length=limits.MAX_LABEL_KEY_CHARS)]
 LabelValue = Annotated[str, Field(max_length=limits.MAX_LABEL_CHARS)]
 Revision = Annotated[str, Field(max_length=limits.MAX_LABEL_CHARS)]
@@ -246,6 +251,7 @@ Message = Annotated[str, *_text(limits.MAX_MESSAGE_CHARS)]
 Detail = Annotated[str, *_text(limits.MAX_DETAIL_CHARS)]
 Reason = Annotated[str, *_text(limits.MAX_REASON_CHARS)]
 ShortText = Annotated[str, *_text(limits.MAX_SHORT_CHARS)]
+MetricText = Annotated[str, *_text(limits.MAX_METRIC_REF_CHARS)]
 UserName = Annotated[str, *_text(limits.MAX_USER_CHARS)]
 CheckId = Annotated[str, *_text(limits.MAX_CHECK_ID_CHARS)]
 Measured = Annotated[MetricValue | None, BeforeValidator(_bounded)]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule, keyed_by
-from tidegate.api.checks import Compare
+from tidegate.api.compare import Compare
 from tidegate.api.scalars import MetricName, MetricValue
 
 Score = Annotated[float, Field(ge=0, le=limits.MAX_SCORE)]

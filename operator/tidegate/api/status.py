@@ -8,14 +8,13 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
-from tidegate.api.checks import Severity
+from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
     Count,
     Detail,
-    Measured,
     Message,
     Percent,
     Reason,
@@ -51,16 +50,6 @@ class Stage(StrEnum):
     PHASE = "Phase"
     PROMOTING = "Promoting"
     BAKING = "Baking"
-
-
-class Verdict(StrEnum):
-    """What a check says; only PASS ever promotes, only FAIL ever reverts by itself."""
-
-    PASS = "pass"  # noqa: S105 — a verdict, not a password
-    FAIL = "fail"
-    UNDECIDED = "undecided"
-    NODATA = "nodata"
-    ERROR = "error"
 
 
 class PhaseStatus(ApiModel):
@@ -168,52 +157,20 @@ class LastRun(ApiModel):
     )
 
 
-class CheckStatus(ApiModel):
-    """The last word of one guard or gate."""
+class PolicyInForce(ApiModel):
+    """A RolloutPolicy that holds for the Rollout."""
 
-    id: CheckId = Field(
-        description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1."
+    name: ShortText = Field(description="Name of the RolloutPolicy.")
+    generation: Generation = Field(description="metadata.generation that is applied.")
+    mode: Literal["enforce", "observe", "invalid"] = Field(
+        description="enforce; observe: only told; invalid: nothing goes on until it is mended."
     )
-    kind: Literal["guard", "gate"] = Field(description="guard or gate.")
-    metric: ShortText = Field(description="Name of the metric, or of the scorecard.")
-    verdict: Verdict = Field(description="pass, fail, undecided, nodata or error.")
-    value: Measured = Field(
-        None, description="Last measured value, in the metric's unit, or the score, 0 to 100."
+    guards: int = Field(
+        0, ge=0, le=limits.MAX_POLICY_GUARDS, description="Number of guards that it adds."
     )
-    bound: Detail = Field("", description='What the value must keep, such as "<= 0.01".')
-    samples: Measured = Field(None, description="Number of samples behind the value.")
-    pods: Pods | None = Field(
-        None, description="Number of pods that the value comes from, of a kube- template."
-    )
-    measured_at: Timestamp | None = Field(None, description="When it was measured, in UTC.")
-    passing_since: Timestamp | None = Field(
-        None, description="Since when it has passed without a break, in UTC."
-    )
-    detail: Detail = Field("", description="More about the verdict, in one sentence.")
-    severity: Severity | None = Field(
-        None,
-        description="How loudly people are told of a guard: info, warning or critical; none of a "
-        "gate.",
-    )
-    warning: bool = Field(
-        default=False, description="Whether the value passes, and is beyond a warn level."
-    )
-    failures: int = Field(
-        0,
-        ge=0,
-        le=limits.MAX_BREACHES,
-        description="Failed measurements in a row, of a guard with `failures` and at most those.",
-    )
-    ignored: bool = Field(
-        default=False,
-        description="Whether the guard's onNoData or onError lets the release go on unmeasured.",
-    )
+    message: Message = Field("", description="Why it is invalid here, in one sentence.")
     blind_since: Timestamp | None = Field(
-        None,
-        description="Since when a guard with a `blind` of its own cannot be measured, in UTC.",
-    )
-    about: ShortText = Field(
-        "", description="Digest of the scorecard that the score is of; empty for a metric."
+        None, description="Since when one of its guards cannot be read, in UTC."
     )
 
 
@@ -354,6 +311,12 @@ class RolloutStatus(ApiModel):
         max_length=limits.MAX_TESTS,
         description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
+    )
+    policies: tuple[PolicyInForce, ...] = Field(
+        (),
+        max_length=limits.MAX_POLICIES,
+        description="The RolloutPolicies that hold for the Rollout, by name.",
+        json_schema_extra=keyed_by("name"),
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")

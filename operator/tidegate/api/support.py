@@ -6,8 +6,8 @@ One line each: when a feature is built, its line goes and nothing else changes.
 from collections.abc import Callable
 from typing import Final
 
+from tidegate.api.base import ApiModel
 from tidegate.api.problems import FieldProblem
-from tidegate.api.rollout import RolloutSpec
 from tidegate.api.walk import walk
 
 MEMBERS: Final = "spec.scorecards[].members[]"
@@ -48,7 +48,7 @@ NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
 """Path without indices: whether a value asks for the feature, and what to say then."""
 
 
-def unsupported(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
+def unsupported(spec: ApiModel) -> tuple[FieldProblem, ...]:
     """Each field of `spec` that asks for something not built yet, in written order."""
     found = []
     for place in walk(spec, "spec"):

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from tidegate.api.checks import Bound, Compare, Gate, Guard, Metric
+from tidegate.api.checks import Bound, Gate, Guard, Metric
+from tidegate.api.compare import Compare
 from tidegate.api.constants import SHARE_TEMPLATES
 from tidegate.api.limits import (
     MAX_CONFIDENCE,

@@ -4,13 +4,13 @@ The API server refuses most of this when the object is written. Objects stored b
 existed, and manifests checked without a cluster, are judged here with the same sentences.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from tidegate.api.base import ApiModel
-from tidegate.api.bound_checks import bound_problems
+from tidegate.api.bound_checks import bound_problems, too_long_delays
 from tidegate.api.checks import Bound, Metric
-from tidegate.api.compare_checks import compare_problems
+from tidegate.api.compare_checks import compare_problems, own_and
 from tidegate.api.constants import (
     DESTINATION_TEMPLATES,
     LATENCY_TEMPLATES,
@@ -19,32 +19,43 @@ from tidegate.api.constants import (
 )
 from tidegate.api.header_checks import header_problems
 from tidegate.api.pod_checks import pod_problems
+from tidegate.api.policy import ObjectSelector
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecard_checks import scorecard_problems
 from tidegate.api.selector import LabelRequirement, LabelSelector
 from tidegate.api.walk import walk
 
+Theirs: TypeAlias = Mapping[str, Sequence[Metric] | None]
+"""The metrics of each policy by its name; None of one that is not understood."""
 
-def problems(spec: RolloutSpec) -> tuple[FieldProblem, ...]:
-    """Everything that is wrong with a spec that could be read; empty when all is well."""
+
+def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldProblem, ...]:
+    """Everything that is wrong with a spec that could be read; empty when all is well.
+
+    `policies` are the metrics of the policies that hold for the Rollout, by their names; None where
+    nobody can know them: then what a policy defines is not asked for.
+    """
+    metrics = own_and(spec, policies or {})
     return (
-        *_broken_rules(spec),
+        *broken_rules(spec),
         *_missing_parts(spec),
-        *_twice("spec.metrics", [metric.name for metric in spec.metrics]),
-        *_twice("spec.phases", [phase.name for phase in spec.phases]),
-        *_undefined_metrics(spec),
-        *_metric_problems(spec),
+        *twice("spec.metrics", [metric.name for metric in spec.metrics]),
+        *twice("spec.phases", [phase.name for phase in spec.phases]),
+        *_undefined_metrics(spec, policies),
+        *metric_problems(spec.metrics, whole_service=whole_service(spec)),
         *_selector_problems(spec),
         *header_problems(spec),
-        *compare_problems(spec),
-        *bound_problems(spec),
+        *compare_problems(spec, metrics),
+        *bound_problems(spec, metrics),
+        *too_long_delays(spec),
         *scorecard_problems(spec),
-        *pod_problems(spec),
+        *pod_problems(spec, spec.metrics, metrics),
     )
 
 
-def _broken_rules(spec: RolloutSpec) -> Iterator[FieldProblem]:
+def broken_rules(spec: ApiModel) -> Iterator[FieldProblem]:
+    """The rules between fields that do not hold, anywhere in a spec."""
     for place in walk(spec, "spec"):
         if not isinstance(place.value, ApiModel):
             continue
@@ -58,25 +69,58 @@ def _missing_parts(spec: RolloutSpec) -> Iterator[FieldProblem]:
         yield FieldProblem("spec.traffic", "is required: say which routes to weight")
 
 
-def _twice(path: str, names: Sequence[str]) -> Iterator[FieldProblem]:
+def twice(path: str, names: Sequence[str]) -> Iterator[FieldProblem]:
     """Names that stand more than once in a list; the first of them is left alone."""
     for index, name in enumerate(names):
         if name in names[:index]:
             yield FieldProblem(f"{path}[{index}].name", f"{name!r} is already taken above")
 
 
-def _undefined_metrics(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    defined = [metric.name for metric in spec.metrics]
-    known = f"defined are {', '.join(defined)}" if defined else "spec.metrics is empty"
+def _undefined_metrics(spec: RolloutSpec, policies: Theirs | None) -> Iterator[FieldProblem]:
+    own = [metric.name for metric in spec.metrics]
     for place in walk(spec, "spec"):
-        name = place.value.metric if isinstance(place.value, Bound) else None
-        if name is not None and name not in defined:
-            yield FieldProblem(f"{place.path}.metric", f"no metric is named {name!r}; {known}")
+        if not isinstance(place.value, Bound) or place.value.metric is None:
+            continue
+        policy, slash, name = place.value.metric.rpartition("/")
+        if not slash:
+            message = undefined(name, own, "spec.metrics")
+        else:
+            message = "" if policies is None else _undefined_in_policy(policy, name, policies)
+        if message:
+            yield FieldProblem(f"{place.path}.metric", message)
+        elif slash and whole_service(spec):
+            found = [one for one in (policies or {}).get(policy) or () if one.name == name]
+            for problem in metric_problems(found, whole_service=True):
+                yield FieldProblem(f"{place.path}.metric", problem.message)
 
 
-def _metric_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
-    whole_service = spec.traffic is not None and spec.traffic.service is not None
-    for index, metric in enumerate(spec.metrics):
+def undefined(name: str, defined: Sequence[str], where: str) -> str:
+    """Why that is no metric, naming those that there are; "" if it is one."""
+    if name in defined:
+        return ""
+    known = f"defined are {', '.join(defined)}" if defined else f"{where} is empty"
+    return f"no metric is named {name!r}; {known}"
+
+
+def _undefined_in_policy(policy: str, name: str, policies: Theirs) -> str:
+    if policy not in policies:
+        holding = f"those that do are {', '.join(policies)}" if policies else "none does"
+        return f"no RolloutPolicy {policy!r} holds for this Rollout; {holding}"
+    metrics = policies[policy]
+    if metrics is None:
+        return ""
+    defined = [metric.name for metric in metrics]
+    return undefined(name, defined, f"spec.metrics of RolloutPolicy {policy!r}")
+
+
+def whole_service(spec: RolloutSpec) -> bool:
+    """Whether one Service sends everything one way or the other."""
+    return spec.traffic is not None and spec.traffic.service is not None
+
+
+def metric_problems(metrics: Sequence[Metric], *, whole_service: bool) -> Iterator[FieldProblem]:
+    """What is wrong with metrics; `whole_service` tells that one Service stands for both arms."""
+    for index, metric in enumerate(metrics):
         path = f"spec.metrics[{index}]"
         if whole_service and metric.template in DESTINATION_TEMPLATES:
             yield FieldProblem(
@@ -122,14 +166,14 @@ def template_labels(template: dict[str, Any]) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
-def selects(selector: LabelSelector, labels: dict[str, str]) -> bool:
-    """Whether pods with those labels belong to the selector."""
+def selects(selector: LabelSelector | ObjectSelector, labels: Mapping[str, str]) -> bool:
+    """Whether objects with those labels belong to the selector."""
     return all(labels.get(key) == value for key, value in selector.match_labels.items()) and all(
         _meets(requirement, labels) for requirement in selector.match_expressions
     )
 
 
-def _meets(requirement: LabelRequirement, labels: dict[str, str]) -> bool:
+def _meets(requirement: LabelRequirement, labels: Mapping[str, str]) -> bool:
     value = labels.get(requirement.key)
     match requirement.operator:
         case "In":

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate.api.checks import Bound, Metric
-from tidegate.api.rollout import RolloutSpec
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.core.testing import tested
@@ -114,14 +113,8 @@ class Asker:
             self._answered(asked, answers.get(asked.key, failed))
 
 
-def asked_of(spec: RolloutSpec) -> tuple[object, ...]:
-    """What check ids point into: an edit of it may give the same id to another question."""
-    return (spec.metrics, spec.scorecards, spec.guards, spec.phases)
-
-
-def question_of(bound: Bound, arms: Arms, metrics: Iterable[Metric]) -> Question | None:
+def question_of(bound: Bound, arms: Arms, metric: Metric | None) -> Question | None:
     """The question that a guard or gate asks of the run, or None for an unknown metric."""
-    metric = next((metric for metric in metrics if metric.name == bound.metric), None)
     if metric is None:
         return None
     subject = arms.measured or arms.canary

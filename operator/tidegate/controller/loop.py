@@ -24,7 +24,7 @@ from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
-from tidegate.controller.asking import Asked, Asker, asked_of, question_of
+from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.controller.memory import Memory
 from tidegate.controller.posting import Poster
 from tidegate.controller.progress import PASS_S_MAX, Progress
@@ -34,7 +34,7 @@ from tidegate.controller.statuses import Statuses
 from tidegate.core import reasons
 from tidegate.core.decide import decide
 from tidegate.core.decision import Ask, Decision, Effect
-from tidegate.core.leaving import leave_s_max
+from tidegate.core.leaving import leave_s_max_of
 from tidegate.core.observation import Observed, Problem, Reading, TrafficReading
 from tidegate.core.resting import in_flight
 from tidegate.core.revert import takes_away
@@ -171,6 +171,7 @@ class Loop:
                 return
             if rollout.deleting and not rollout.held:
                 return  # nothing of it is on its way; the API server is removing it
+            rollout = await self._cluster.policies.applied(rollout, body)
             try:
                 if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
@@ -193,7 +194,7 @@ class Loop:
         meta = Meta.parse(body)
         if meta.deleted_at is None or FINALIZER not in meta.finalizers:
             return False
-        limit = meta.deleted_at + timedelta(seconds=_leave_s_max(body)) + LEAVE_GRACE
+        limit = meta.deleted_at + timedelta(seconds=leave_s_max_of(body)) + LEAVE_GRACE
         if self._clock.now() < limit:
             self._alarms.set_no_later(key, limit)
             return False
@@ -334,7 +335,7 @@ class Loop:
         seen = await self._cluster.observe(rollout)
         unreadable_now = (Problem(reasons.INVALID_SPEC, unread),) if unread else ()
         run = memory.working.run
-        memory.begin(run.number if run else 0, asked_of(rollout.spec))
+        memory.begin(run.number if run else 0, rollout.asked_of)
         return replace(
             seen,
             problems=unreadable_now + seen.problems,
@@ -356,12 +357,13 @@ class Loop:
         bounds = {check.id: check.bound for check in scene.probes()}
         for ask in decision.asks if arms is not None else ():
             bound = bounds.get(ask.check_id) if ask.check_id is not None else None
+            metric = rollout.metric(ask.check_id or "", bound.metric) if bound else None
             due = self._due(ask, bound, memory)
             if due is not None and now < due:
                 # The answer was older than the question; asking at once again would not help.
                 wake_at = due if wake_at is None else min(wake_at, due)
                 continue
-            question = question_of(bound, arms, rollout.spec.metrics) if bound and arms else None
+            question = question_of(bound, arms, metric) if bound and arms else None
             if ask.check_id in memory.asking or arms is None or (ask.check_id and not question):
                 continue
             memory.asking.add(ask.check_id)
@@ -388,12 +390,3 @@ class Loop:
             if memory.epoch == asked.epoch:
                 memory.keep(asked.ask.check_id, answer)
             self.queue.add(asked.key, Lane.BREACH)
-
-
-def _leave_s_max(body: Body) -> float:
-    """Seconds that the deletion of this Rollout may take, also when its spec cannot be read."""
-    try:
-        spec = Rollout.parse(body).spec
-    except SpecError:
-        spec = None
-    return leave_s_max(spec, RolloutStatus.parse(body))

@@ -33,7 +33,8 @@ from tidegate.controller.clock import SKEW_S_MAX, SteadyClock
 from tidegate.controller.health import Health, serve
 from tidegate.controller.leading import Election, Elector
 from tidegate.controller.loop import Loop
-from tidegate.controller.patience import patiently
+from tidegate.controller.patience import REFUSED_S_MAX, patiently
+from tidegate.controller.policy_reports import PolicyReporter
 from tidegate.controller.posting import Poster
 from tidegate.controller.queue import Lane
 from tidegate.controller.recording import Recorder
@@ -100,9 +101,28 @@ class Operator:
         if not await cluster.replica_sets.synced(FIRST_LIST_S):
             trouble = cluster.replica_sets.trouble or "no answer"
             raise StartError(f"ReplicaSets could not be listed: {trouble}")
+        await self._read_policies(cluster)
         self._spawn("sweep", self._sweep(api, cluster))
         self._warm = True
         self._spawn("leadership", self._campaign(self._elector, poster, recorder))
+
+    async def _read_policies(self, cluster: KubernetesCluster) -> None:
+        """No traffic may move without their guards, so they are read first.
+
+        Where this operator serves some namespaces only it may lack the right to see objects of the
+        whole cluster: then there are no policies for it.
+        """
+        wait_s = 0.0 if self._settings.namespaces else REFUSED_S_MAX
+        trouble = await cluster.policies.start(FIRST_LIST_S, refused_s=wait_s)
+        if not trouble:
+            return
+        if not self._settings.namespaces:
+            raise StartError(f"RolloutPolicies could not be listed: {trouble}")
+        logger.warning(
+            "RolloutPolicies could not be listed, so none holds for the namespaces served here; "
+            "give the service account the right to list and watch them if some should: %s",
+            trouble,
+        )
 
     async def _campaign(self, elector: Elector | None, poster: Poster, recorder: Recorder) -> None:
         """Wait until this process leads, then work for as long as it does."""
@@ -115,7 +135,14 @@ class Operator:
             await self._begin(fresh=elector is not None)
             group.create_task(poster.run(), name="events")
             group.create_task(recorder.run(), name="runs")
+            if not self._settings.namespaces:
+                group.create_task(self._reporter().run(), name="policies")
             group.create_task(self._loop.run(), name="loop")
+
+    def _reporter(self) -> PolicyReporter:
+        assert self._api is not None, "made in start"
+        assert self._cluster is not None, "made in start"
+        return PolicyReporter(self._api, self._cluster, self._clock)
 
     async def _begin(self, *, fresh: bool) -> None:
         """See what happened while somebody else led, and queue everything once."""
@@ -124,6 +151,7 @@ class Operator:
         await self._agree_on_time(self._api)
         if fresh:
             await self._list_rollouts()
+            await patiently(self._cluster.policies.look_again)
         self._leads = True
         for key, body in self._cluster.rollouts.items():
             in_a_run = bool((body.get("status") or {}).get("run"))

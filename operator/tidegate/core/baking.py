@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.scalars import format_duration
-from tidegate.api.status import RunStatus, Stage, Verdict
-from tidegate.core import reasons, resting
+from tidegate.api.status import RunStatus, Stage
+from tidegate.core import policing, reasons, resting
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.measuring import obstacle_to_raise
@@ -92,10 +93,12 @@ def _obstacle(scene: Scene) -> str:
     """What keeps a bake whose time is over from ending, or ""."""
     if scene.paused:
         return f"paused by {scene.status.pause.by}" if scene.status.pause else "spec.paused"
-    for check, guard in scene.guards() if scene.full and not scene.observing else ():
+    if odd := policing.obstacle(scene):
+        return odd
+    for check, _ in scene.enforced() if scene.full else ():
         verdict = verdict_of(scene, check)
         if verdict is not Verdict.PASS and not forgiven(scene, check):
-            return f"guard {guard.metric} is {verdict.value}"
+            return f"guard {check.name} is {verdict.value}"
     return ""
 
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
-from tidegate.api.checks import Bound, Compare
-from tidegate.api.status import Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Bound
+from tidegate.api.compare import Compare
 from tidegate.core.numbers import beside, exact
 from tidegate.core.observation import Answer, Reading
 

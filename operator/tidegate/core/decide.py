@@ -27,6 +27,7 @@ from tidegate.core import (
     measuring,
     mismatch,
     observing,
+    policing,
     promotion,
     reasons,
     resting,
@@ -76,7 +77,8 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
         notes=step.notes
         + drift.note(scene, status)
         + mismatch.note(scene, status)
-        + lost.note(scene),
+        + lost.note(scene)
+        + policing.notes(scene, status),
         asks=asks,
         wake_at=min(times, default=None),
         reason=problems[0].reason if problems else step.reason,
@@ -119,7 +121,7 @@ def _evidence_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
 
 
 def _problems(scene: Scene) -> tuple[Problem, ...]:
-    refused = None if scene.observing else measuring.refused(scene)
+    refused = measuring.refused(scene)
     return scene.observed.problems + adopting.problems(scene) + ((refused,) if refused else ())
 
 
@@ -215,16 +217,16 @@ def _ends_bake(scene: Scene) -> Step:
 
 
 def _paused_by_guard(scene: Scene) -> Step | None:
-    if scene.status.pause is not None or scene.undo or scene.observing:
+    if scene.status.pause is not None or scene.undo:
         return None
-    for _, guard, _readings in breaches(scene, since=scene.status.resumed_at):
+    for check, guard, _readings in breaches(scene, since=scene.status.resumed_at):
         if guard.then != "pause":
             continue
         message = (
-            f"guard {guard.metric} must be {bound_text(guard)} ({guard.loudness}); resume when it "
+            f"guard {check.name} must be {bound_text(guard)} ({guard.loudness}); resume when it "
             "is understood"
         )
-        pause = PauseStatus(by=f"guard {guard.metric}", reason=message, at=scene.now)
+        pause = PauseStatus(by=f"guard {check.name}", reason=message, at=scene.now)
         note = Note(reasons.PAUSED, message, warning=alarms(guard))
         return Step(changed(scene.status, pause=pause), None, (note,), reasons.PAUSED, message)
     return None

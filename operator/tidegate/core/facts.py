@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.api.status import CheckStatus, Draining, PhaseStatus, Stage, TrafficStatus
-from tidegate.core import blindness
+from tidegate.api.check_status import CheckStatus
+from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
+from tidegate.core import blindness, policing
+from tidegate.core.check import Check
 from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
@@ -18,7 +20,7 @@ from tidegate.core.drift import counted
 from tidegate.core.mismatch import dated
 from tidegate.core.observation import RevisionView, RoutesView
 from tidegate.core.proving import gathered, status_of
-from tidegate.core.scene import ALWAYS, Check, Scene, changed
+from tidegate.core.scene import ALWAYS, Scene, changed
 from tidegate.core.shares import read_as
 from tidegate.core.verdicts import bound_text
 
@@ -54,7 +56,8 @@ def record(scene: Scene) -> Scene:
         deadline_since=counted_since(scene),
         **blindness.times(scene, known),
     )
-    return Scene(scene.rollout, status, scene.observed, scene.now)
+    scene = Scene(scene.rollout, status, scene.observed, scene.now)
+    return Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
 
 
 def _known(scene: Scene) -> TrafficStatus | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Guard
-from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.observation import Reading
 from tidegate.core.verdicts import judge
 

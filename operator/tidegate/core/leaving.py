@@ -7,9 +7,12 @@ whatever is left. One that took a Deployment over gives it back (`giving_back`),
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
-from tidegate.api.rollout import RolloutSpec
+from tidegate.api.problems import SpecError
+from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
 from tidegate.core import baking, giving_back, promotion, reasons, resting, revert
 from tidegate.core.decision import Note, ReleaseRollout
@@ -86,3 +89,12 @@ def _unfinished(scene: Scene, why: str) -> Step:
         message=f"being deleted: {why}",
         wake_at=scene.at(asked + timedelta(seconds=LEAVE_S_MAX)),
     )
+
+
+def leave_s_max_of(body: Mapping[str, Any]) -> float:
+    """Seconds that the deletion of this Rollout may take, also when its spec cannot be read."""
+    try:
+        spec = Rollout.parse(body).spec
+    except SpecError:
+        spec = None
+    return leave_s_max(spec, RolloutStatus.parse(body))

@@ -14,9 +14,9 @@ from math import isfinite
 from statistics import fmean, median
 from typing import Final
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.evidence import CheckEvidence, Look
 from tidegate.api.limits import MAX_TEST_VALUES, MAX_VALUE
-from tidegate.api.status import Verdict
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.statistics.mann_whitney import mann_whitney
 from tidegate.core.statistics.refused import Refused

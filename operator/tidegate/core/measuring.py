@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from tidegate.api.status import Verdict
-from tidegate.core import adopting
+from tidegate.api.check_status import Verdict
+from tidegate.api.policy import policy_of_id
+from tidegate.core import adopting, policing
+from tidegate.core.check import Check
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Problem
 from tidegate.core.proving import forgiven, trouble
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
-from tidegate.core.scene import Check, Scene
+from tidegate.core.scene import Scene
 from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes, ignores
 
 FIRST_LOOK_S = 1.0
@@ -81,20 +83,24 @@ def refused(scene: Scene) -> Problem | None:
     """The first check whose query the provider refuses, in the provider's own words."""
     for check in scene.probes():
         readings = scene.observed.readings.get(check.id, ())
-        if readings and readings[-1].answer is Answer.REFUSED:
+        if readings and readings[-1].answer is Answer.REFUSED and not scene.tells_only(check):
+            owner = policy_of_id(check.id)
             where = f"metric {check.bound.metric!r} in spec.metrics"
+            where += f" of RolloutPolicy {owner}" if owner else ""
             return Problem(QUERY_REFUSED, f"{where}: {readings[-1].detail}")
     return None
 
 
 def unanswered(scene: Scene) -> str:
     """Why the first traffic has to wait ("" if it need not): a check without any answer yet."""
-    for check in () if scene.observing else scene.probes():
+    for check in scene.probes():
+        if scene.tells_only(check):
+            continue
         readings = scene.observed.readings.get(check.id, ())
         if not readings:
-            return f"metric {check.bound.metric} was not asked yet"
+            return f"metric {check.name} was not asked yet"
         if readings[-1].answer is Answer.ERROR and not ignores(check.bound, readings[-1]):
-            return f"metric {check.bound.metric} cannot be measured: {readings[-1].detail}"
+            return f"metric {check.name} cannot be measured: {readings[-1].detail}"
     return ""
 
 
@@ -103,37 +109,45 @@ def obstacle_to_raise(scene: Scene) -> str:
 
     No data is no obstacle, for before the first traffic there is none to have.
     """
-    for check, guard in () if scene.observing else scene.guards():
+    if odd := policing.obstacle(scene):
+        return odd
+    for check, guard in scene.enforced():
         readings = scene.readings(check)
         answers = scene.answers(check)
         if not answers or not fresh(guard, answers[-1].at, scene.now):
-            return f"guard {guard.metric} was not read yet"
+            return f"guard {check.name} was not read yet"
         verdict = verdict_of(scene, check)
         if verdict is Verdict.ERROR and not ignores(guard, readings[-1]):
-            return f"guard {guard.metric} cannot be measured: {trouble(check, readings[-1])}"
+            return f"guard {check.name} cannot be measured: {trouble(check, readings[-1])}"
         if verdict is Verdict.FAIL:
-            return f"guard {guard.metric} fails now"
+            return f"guard {check.name} fails now"
     return ""
 
 
-def obstacle_to_pass(scene: Scene) -> str:
+def obstacle_to_pass(scene: Scene, *, told: bool = False) -> str:
     """Why the phase may not end yet ("" if it may): each check must be measured and pass.
 
-    Guards are exempt from having data while the phase sends no traffic to the canary.
+    With `told` those that only tell are asked, and no others. Guards are exempt from having data
+    while the phase sends no traffic to the canary.
     """
     assert scene.phase is not None, "asked only inside a phase"
+    odd = "" if told else policing.obstacle(scene)
+    if odd:
+        return odd
     known = {check.id: check for check in scene.status.checks}
     dark = scene.phase.weight == 0 and not scene.phase.match
-    for check, guard in scene.guards():
+    for check, _ in scene.guards():
+        if scene.tells_only(check) is not told:
+            continue
         verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS or (dark and verdict is Verdict.NODATA):
             continue
         if not forgiven(scene, check):
-            return f"guard {guard.metric} is {verdict.value}"
-    for check, gate in scene.gates(scene.phase):
+            return f"guard {check.name} is {verdict.value}"
+    for check, gate in scene.gates(scene.phase) if scene.observing is told else ():
         status = known.get(check.id)
         if status is None or not gate_passes(gate, status):
             verdict_text = status.verdict.value if status else Verdict.NODATA.value
             length = f" for {gate.for_s:g}s" if gate.for_s else ""
-            return f"gate {gate.metric} is {verdict_text}, must pass{length}"
+            return f"gate {check.name} is {verdict_text}, must pass{length}"
     return ""

@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from tidegate.api.actions import Action
+from tidegate.api.check_status import Verdict
 from tidegate.api.phases import HttpMatch
-from tidegate.api.status import Verdict
 
 
 class Answer(StrEnum):

@@ -1,7 +1,8 @@
 """`mode: observe`: what metrics would have done to a run is written down and told, and not done.
 
 Guards, gates and blindness neither send back, nor pause, nor hold. All else is as ever: pods come
-before traffic, deadlines for pods and phases count, and people can abort.
+before traffic, deadlines for pods and phases count, and people can abort. A policy has a mode of
+its own for its guards (`Scene.tells_only`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ WOULD = {
 
 def step(scene: Scene) -> Step | None:
     """Write down what would have been done, of each guard once a run."""
-    if not scene.observing or scene.run is None or scene.undo:
+    if scene.run is None or scene.undo:
         return None
     for what, then, why, warning in _would(scene):
         reason, words = WOULD[then]
@@ -66,7 +67,7 @@ def summed_up(scene: Scene, message: str) -> str:
 
 
 def _would(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
-    for check, guard, readings in breaches(scene):
+    for check, guard, readings in breaches(scene, told=True):
         why = breach_text(scene, check, guard, readings[-1])
         yield check.id, guard.then, why, alarms(guard)
-    yield from too_long(scene)
+    yield from too_long(scene, told=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.limits import MAX_PROVEN
-from tidegate.api.status import Stage, Verdict
-from tidegate.core import baking, reasons
+from tidegate.api.status import Stage
+from tidegate.core import baking, policing, reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
@@ -46,10 +47,11 @@ def step(scene: Scene) -> Step:
 
 def _guarded(scene: Scene) -> Step | None:
     """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
-    if scene.observing:
-        return None  # a breach is told at once, and the bare time of a look holds nobody up
+    if odd := policing.obstacle(scene):
+        message = f"promotion waits: {odd}"
+        return Step(scene.status, reason=reasons.POLICY_INVALID, message=message)
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
-    for check, guard in scene.guards() if scene.full else ():
+    for check, _ in scene.enforced() if scene.full else ():
         readings = scene.readings(check)
         verdict = verdict_of(scene, check)
         if verdict is Verdict.PASS and readings[-1].at < seen_since:
@@ -59,7 +61,7 @@ def _guarded(scene: Scene) -> Step | None:
             return Step(
                 scene.status,
                 reason=reasons.WAITING_FOR_METRICS,
-                message=f"promotion waits: guard {guard.metric} is {verdict.value}",
+                message=f"promotion waits: guard {check.name} is {verdict.value}",
             )
     return None
 

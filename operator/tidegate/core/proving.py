@@ -13,15 +13,16 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, Literal
 
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core import failing, looking, weighing
+from tidegate.core.check import Check
 from tidegate.core.comparing import stable_failed
 from tidegate.core.mismatch import SUSPECT, mismatched
 from tidegate.core.observation import Answer, Reading
-from tidegate.core.scene import Check, Scene
+from tidegate.core.scene import Scene
 from tidegate.core.testing import Judged, Trial, tested
 from tidegate.core.verdicts import (
     bound_text,
@@ -80,14 +81,15 @@ def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
 def _trial(scene: Scene, check: Check) -> Trial:
     compare, tests = check.bound.compare, sum(1 for _ in tests_of(scene.spec))
     assert compare is not None, "asked only of what a test judges"
-    return Trial(check.id, _about(scene, check.bound, tests), check.bound, compare, tests)
+    return Trial(check.id, _about(scene, check, tests), check.bound, compare, tests)
 
 
-def _about(scene: Scene, bound: Bound, tests: int) -> str:
+def _about(scene: Scene, check: Check, tests: int) -> str:
     """What evidence is about, as a digest: any change of it makes another test."""
+    bound = check.bound
     run, phase = scene.run, scene.status.phase
     once = bound.compare is not None and bound.compare.test in ONCE
-    metric = next((one for one in scene.spec.metrics if one.name == bound.metric), None)
+    metric = scene.rollout.metric(check.id, bound.metric)
     parts = (
         (run.number, run.to_revision, scene.status.stable_revision) if run else (),
         phase.started_at if phase is not None and once else None,

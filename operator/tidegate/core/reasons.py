@@ -75,6 +75,11 @@ ROUTE_NOT_OURS = "RouteNotOurs"
 OLD_PODS_REMOVED = "OldPodsRemoved"
 DRAIN_TIMED_OUT = "DrainTimedOut"
 
+# RolloutPolicies
+POLICY_APPLIED = "PolicyApplied"
+POLICY_INVALID = "PolicyInvalid"
+POLICY_GONE = "PolicyGone"
+
 # What a person must mend
 INVALID_SPEC = "InvalidSpec"
 NOT_BUILT_YET = "NotBuiltYet"

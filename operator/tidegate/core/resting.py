@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tidegate.api.status import PhaseStatus, RunStatus, Stage
-from tidegate.core import adopting, reasons
+from tidegate.core import adopting, policing, reasons
 from tidegate.core.beginning import begun
 from tidegate.core.capacity import PERCENT, weight_left_on_canary
 from tidegate.core.convergence import Arm
@@ -231,6 +231,9 @@ def _start(scene: Scene) -> Step | None:
         return None
     if scene.paused:
         return Step(status, reason=reasons.PAUSED, message=f"paused before revision {target}")
+    if odd := policing.obstacle(scene):
+        message = f"revision {target} waits: {odd}"
+        return Step(status, reason=reasons.POLICY_INVALID, message=message)
     if not scene.rollout.held:
         return Step(status, HoldRollout())
     number = status.last_run_number + 1

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
+from tidegate.core import blindness, capacity, deadlines, going_back, observing, policing, reasons
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
@@ -190,7 +190,7 @@ def on_trouble(scene: Scene) -> Step | None:
     if scene.undo:
         return _on_deadline(scene)
     late = _on_deadline(scene) or _on_timeout(scene)
-    return late if scene.observing else _on_breach(scene) or late or _on_blindness(scene)
+    return _on_breach(scene) or late or _on_blindness(scene)
 
 
 def _on_breach(scene: Scene) -> Step | None:
@@ -223,13 +223,13 @@ def _on_timeout(scene: Scene) -> Step | None:
     if scene.phase is None or scene.phase.on_timeout != "revert":
         return None
     message = deadlines.overdue(scene)
-    if not message or scene.observed.problems or refused(scene):
+    if not message or scene.observed.problems or refused(scene) or policing.obstacle(scene):
         return None
     return send_back(scene, reasons.PHASE_DEADLINE_EXCEEDED, message)
 
 
 def _on_blindness(scene: Scene) -> Step | None:
-    for _, then, why, alarm in blindness.too_long(scene):
+    for _, then, why, alarm in blindness.too_long(scene, told=False):
         if then == "revert":
             return send_back(scene, reasons.METRICS_BLIND, why, warning=alarm)
     return None

@@ -359,14 +359,13 @@ def _held(scene: Scene) -> Step | None:
 
 
 def _measured(scene: Scene) -> Step | None:
-    obstacle = obstacle_to_pass(scene)
-    if not obstacle:
-        return _not_paused(scene)
     name = scene.phase.name if scene.phase else ""
-    if scene.observing:
-        return observing.phase_waits(scene, name, obstacle) or _not_paused(scene)
-    message = f"phase {name} waits: {obstacle}"
-    return Step(scene.status, reason=reasons.WAITING_FOR_GATES, message=message)
+    obstacle = obstacle_to_pass(scene)
+    if obstacle:
+        message = f"phase {name} waits: {obstacle}"
+        return Step(scene.status, reason=reasons.WAITING_FOR_GATES, message=message)
+    told = obstacle_to_pass(scene, told=True)
+    return (observing.phase_waits(scene, name, told) if told else None) or _not_paused(scene)
 
 
 def _advance(scene: Scene) -> Step:

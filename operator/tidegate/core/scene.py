@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from tidegate.api.checks import Bound, Gate, Guard
+from tidegate.api.checks import Gate, Guard
 from tidegate.api.phases import Phase
+from tidegate.api.policy import check_id, policy_of_id
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
+from tidegate.core.check import Check, without_comparison
 from tidegate.core.decision import Effect, Note
 from tidegate.core.observation import (
     Answer,
@@ -20,7 +22,7 @@ from tidegate.core.observation import (
     RoutesView,
     RouteWeight,
 )
-from tidegate.core.scoring import AnyBound, Card, scored, scores
+from tidegate.core.scoring import AnyBound, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
@@ -44,28 +46,6 @@ class Step:
     reason: str = ""
     message: str = ""
     wake_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A guard or gate with the id its readings and its status are kept under.
-
-    With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
-    at the same time, its own among them; empty where it is asked by itself.
-    """
-
-    id: str
-    bound: Bound
-    card: Card | None = None
-    asked_with: tuple[str, ...] = ()
-
-    @property
-    def probes(self) -> tuple[Check, ...]:
-        """What is really asked: itself, or each part of its scorecard."""
-        if self.card is None:
-            return (self,)
-        ids = tuple(part.id for part in self.card.parts)
-        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +89,7 @@ class Scene:
 
     @property
     def observing(self) -> bool:
-        """Whether metrics only tell what they would do."""
+        """Whether metrics only tell what they would do, those of policies left aside."""
         return self.spec.mode == "observe"
 
     @property
@@ -229,7 +209,25 @@ class Scene:
         replaced = {guard.metric for _, guard in own}
         every = (self._check(f"guard/{i}", guard) for i, guard in enumerate(self.spec.guards))
         usual = tuple((check, guard) for check, guard in every if guard.metric not in replaced)
-        return without_comparison(usual + own) if self.alone else usual + own
+        found = usual + own + self._imposed()
+        return without_comparison(found) if self.alone else found
+
+    def _imposed(self) -> tuple[tuple[Check, Guard], ...]:
+        """The guards of policies, which no phase stands in for."""
+        return tuple(
+            self._check(check_id(policy.name, i), guard)
+            for policy in self.rollout.policies
+            for i, guard in enumerate(policy.guards)
+        )
+
+    def tells_only(self, check: Check) -> bool:
+        """Whether what a check says is only told, and neither holds nor reverts."""
+        policy = self.rollout.policy(policy_of_id(check.id))
+        return self.observing if policy is None else policy.tells_only(self.spec.mode)
+
+    def enforced(self) -> tuple[tuple[Check, Guard], ...]:
+        """The guards that are on and do more than tell."""
+        return tuple((check, guard) for check, guard in self.guards() if not self.tells_only(check))
 
     @property
     def alone(self) -> bool:
@@ -256,8 +254,8 @@ class Scene:
         return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
 
     def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
-        whole, card = scored(self.spec.scorecards, check_id, bound)
-        return Check(check_id, whole, card), whole
+        bound, card = scored(self.spec.scorecards, check_id, bound)
+        return Check(check_id, bound, card), bound
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -286,10 +284,8 @@ class Scene:
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""
-        if check.card is None:
-            return self.observed.readings.get(check.id, ())
         parts = [self.observed.readings.get(probe.id, ()) for probe in check.probes]
-        return scores(check.card, parts)
+        return parts[0] if check.card is None else scores(check.card, parts)
 
     def readings(self, check: Check) -> tuple[Reading, ...]:
         """The readings of a check that are about this revision.
@@ -378,23 +374,6 @@ def _of_revision(reading: Reading, since: datetime | None) -> Reading:
     if reading.concerned is not None and reading.concerned.early:
         return reading  # pods carry their revision: no destination has to
     return replace(reading, answer=Answer.NODATA, value=None, detail="measured before traffic")
-
-
-def without_comparison(
-    guards: tuple[tuple[Check, Guard], ...],
-) -> tuple[tuple[Check, Guard], ...]:
-    """What is left of the guards where nobody can be compared with: their min and max."""
-    left = []
-    for check, guard in guards:
-        if check.card is not None:
-            card = check.card.alone
-            left += [(replace(check, card=card), guard)] if card is not None else []
-        elif guard.compare is None:
-            left.append((check, guard))
-        elif (guard.min, guard.max) != (None, None):
-            plain = guard.model_copy(update={"compare": None})
-            left.append((Check(check.id, plain), plain))
-    return tuple(left)
 
 
 def changed(status: RolloutStatus, **fields: object) -> RolloutStatus:

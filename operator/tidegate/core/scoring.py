@@ -18,9 +18,9 @@ from functools import cache, lru_cache, partial
 from hashlib import sha256
 from typing import Final, TypeVar
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound, Gate
 from tidegate.api.scorecards import Scorecard
-from tidegate.api.status import Verdict
 from tidegate.core.comparing import against
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import bound_text, judge
@@ -99,22 +99,22 @@ def scored(
 ) -> tuple[AnyBound, Card | None]:
     """A guard or gate as the rules see it, and its card; one on a metric is left as it is.
 
-    To the rules a score is a metric of the card's name that must reach the card's mark.
+    To the rules a score is a metric of the card's name that must reach the card's mark; a guard
+    warns below `pass`.
     """
     if bound.scorecard is None:
         return bound, None
     named = next((one for one in cards if one.name == bound.scorecard), None)
     if named is None:  # refused by validation; nothing is asked, so it never says anything
         return bound.model_copy(update={"metric": bound.scorecard}), None
-    gate = isinstance(bound, Gate)
-    card = _card(named, check_id, bound.interval_s, bound.window_s, gate=gate)
-    return bound.model_copy(update={"metric": named.name, "min": card.mark}), card
+    card = _card(named, check_id, bound.interval_s, gate=isinstance(bound, Gate))
+    told = None if card.gate or card.marginal == card.pass_mark else card.pass_mark
+    seen = {"metric": named.name, "min": card.mark, "warn_min": told}
+    return bound.model_copy(update=seen), card
 
 
 @lru_cache(maxsize=CARDS_KEPT)
-def _card(
-    named: Scorecard, check_id: str, interval_s: float, window_s: float | None, *, gate: bool
-) -> Card:
+def _card(named: Scorecard, check_id: str, interval_s: float, *, gate: bool) -> Card:
     parts = tuple(
         Part(
             id=f"{check_id}:{member.metric}",
@@ -125,7 +125,6 @@ def _card(
                 min_samples=member.min_samples,
                 compare=member.compare,
                 interval_s=interval_s,
-                window_s=window_s,
             ),
             weight=member.weight,
             critical=member.critical,
@@ -248,7 +247,7 @@ def _told(
     told = [_part(card.parts[i], round_.get(i), verdicts[i]) for i in order]
     if _critical(card, verdicts):
         told.insert(0, "a critical member fails, whatever the score")
-    elif score is not None and card.marginal <= score < card.pass_mark:
+    elif card.gate and score is not None and card.marginal <= score < card.pass_mark:
         told.insert(0, f"below the pass mark of {card.pass_mark:g}")
     return "; ".join(told)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.api.status import CheckStatus, RolloutStatus, Verdict
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.status import RolloutStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
+from tidegate.core.policing import same
 
 REFRESH_S = 10.0
 """Measured values alone are written no more often than this; a verdict that flips is at once."""
@@ -29,6 +31,8 @@ INTENT = (
 def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
     """Whether something was decided that must be stored before anything acts on it."""
     if _route_missing(stored) != _route_missing(status) or _shown(status) - _shown(stored):
+        return True
+    if not same(stored.policies, status.policies):
         return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
 
@@ -55,7 +59,7 @@ def worth_writing(stored: RolloutStatus, status: RolloutStatus, now: datetime) -
 
 
 def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | None) -> bool:
-    """Whether the verdicts under which the canary gets more must be stored before it gets it.
+    """Whether the policies and verdicts under which the canary gets more are to be stored first.
 
     Else the record would say for a moment that traffic was sent to what had just failed, and
     after a crash for longer. Nothing that takes traffic from a canary, nor a way back, waits.
@@ -63,6 +67,8 @@ def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | 
     if not isinstance(effect, SetWeight) or status.run is None or status.run.undo:
         return False
     more = status.traffic is None or effect.weight > status.traffic.weight or bool(effect.match)
+    if more and not same(stored.policies, status.policies):
+        return True
     return more and _verdicts(stored) != _verdicts(status)
 
 

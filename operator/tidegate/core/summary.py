@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.limits import MAX_MESSAGE_CHARS
-from tidegate.api.status import RolloutStatus, State, Verdict
+from tidegate.api.status import RolloutStatus, State
 from tidegate.core.adopting import taking_over
 from tidegate.core.lost import stable_lost
 from tidegate.core.observation import Problem

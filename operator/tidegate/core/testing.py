@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from tidegate.api.checks import Bound, Compare, Gate
+from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Bound, Gate
+from tidegate.api.compare import Compare
 from tidegate.api.evidence import CheckEvidence
-from tidegate.api.status import Verdict
 from tidegate.core.observation import Reading
 from tidegate.core.statistics.refused import Refused
 from tidegate.core.statistics.sequential import alpha_each

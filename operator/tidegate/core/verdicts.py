@@ -14,9 +14,9 @@ from itertools import islice
 from math import isfinite
 from typing import Literal
 
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound, Gate, Guard, Severity
 from tidegate.api.scalars import format_duration
-from tidegate.api.status import CheckStatus, Verdict
 from tidegate.core.comparing import judge_against, limits, sentence, test_text
 from tidegate.core.concerned import least_text, pods_text, spared
 from tidegate.core.numbers import exact
@@ -38,9 +38,8 @@ def bound_text(bound: Bound) -> str:
     compared = limits(bound.compare) if bound.compare else ()
     tested = test_text(bound.compare) if bound.compare else ""
     window = f"over {format_duration(bound.window_s)}" if bound.window_s is not None else ""
-    numbers = _numbers_text(bound) + (" of 100" if bound.scorecard is not None else "")
-    compared_texts = (limit.text for limit in compared)
-    parts = (numbers, *compared_texts, tested, window, least_text(bound))
+    texts = (limit.text for limit in compared)
+    parts = (_numbers_text(bound), *texts, tested, window, least_text(bound))
     return ", ".join(filter(None, parts))
 
 
@@ -48,7 +47,7 @@ def _numbers_text(bound: Bound) -> str:
     if bound.min is not None and bound.max is not None:
         return f"{exact(bound.min)} .. {exact(bound.max)}"
     if bound.min is not None:
-        return f">= {exact(bound.min)}"
+        return f">= {exact(bound.min)}" + (" of 100" if bound.scorecard is not None else "")
     return f"<= {exact(bound.max)}" if bound.max is not None else ""
 
 
@@ -109,13 +108,12 @@ def _unmeasured(bound: Bound, reading: Reading, verdict: Verdict) -> Verdict:
 
 def ignores(bound: Bound, reading: Reading) -> bool:
     """Whether nothing has to wait for a guard whose newest answer, that one, has no value."""
-    if not isinstance(bound, Guard) or reading.early:
+    if not isinstance(bound, Guard) or reading.early or reading.verdict is Verdict.UNDECIDED:
         return False
     if reading.answer is Answer.ERROR:
         return bound.on_error == "ignore"
     return (
         reading.answer is not Answer.REFUSED
-        and reading.verdict is not Verdict.UNDECIDED
         and not _has_value(reading)
         and bound.on_no_data == "ignore"
     )
@@ -126,6 +124,8 @@ def warning_text(bound: Bound, value: float) -> str:
     if bound.warn_max is not None and value > bound.warn_max:
         return f"above warnMax {exact(bound.warn_max)}"
     if bound.warn_min is not None and value < bound.warn_min:
+        if bound.scorecard is not None:
+            return f"below the pass mark of {exact(bound.warn_min)}"
         return f"below warnMin {exact(bound.warn_min)}"
     return ""
 

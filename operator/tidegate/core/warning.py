@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from tidegate.api.limits import MAX_WARNED
 from tidegate.core import reasons
+from tidegate.core.check import Check
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.numbers import beside
-from tidegate.core.scene import Check, Scene, Step, changed
+from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.verdicts import bound_text, severity_of, warning_text
 
 
@@ -38,6 +39,6 @@ def _sentence(check: Check, value: float) -> str:
     shown = beside(value, (bound.min, bound.max, bound.warn_min, bound.warn_max))
     severity = "info" if severity_of(bound) == "info" else "warning"
     return (
-        f"{kind} {bound.metric} is {shown}, {warning_text(bound, value)}; it must be "
+        f"{kind} {check.name} is {shown}, {warning_text(bound, value)}; it must be "
         f"{bound_text(bound)}, and is ({severity})"
     )

@@ -8,8 +8,8 @@ from datetime import datetime
 from math import isfinite
 from typing import Final
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.evidence import CheckEvidence
-from tidegate.api.status import Verdict
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.statistics.rates import rate_ratio
 from tidegate.core.statistics.refused import Refused

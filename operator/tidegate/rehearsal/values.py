@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound, Guard, Metric
 from tidegate.api.constants import LATENCY_TEMPLATES, SHARE_TEMPLATES
 from tidegate.api.limits import MAX_SAMPLES, MAX_VALUE
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.status import Verdict
 from tidegate.api.walk import walk
 from tidegate.core.comparing import limits
 from tidegate.core.observation import Answer, Reading

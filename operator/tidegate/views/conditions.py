@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.policy import policy_of_id
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import CheckStatus, Condition, RolloutStatus, Stage, State, Verdict
+from tidegate.api.status import Condition, RolloutStatus, Stage, State
 from tidegate.api.takeover import WorkloadDrift
 from tidegate.core import reasons
 from tidegate.core.drift import DRIFT_WINDOW_S, DRIFTS_MANY, keeps_coming_until
@@ -24,6 +26,7 @@ RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
+POLICIES_APPLIED: Final = "PoliciesApplied"
 PAUSED: Final = "Paused"
 TRAFFIC_DRIFT: Final = "TrafficDrift"
 SAMPLE_RATIO_MISMATCH: Final = "SampleRatioMismatch"
@@ -61,6 +64,7 @@ def conditions(
         *_kstatus(rollout, status, reason, now),
         *_traffic_converged(status, reason),
         *_metrics_available(status),
+        *_policies(status),
         *_paused(rollout, status),
         *_drifting(status, now),
         *_mismatch(status),
@@ -181,26 +185,45 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
     ignored = [check for check in guards if check.ignored]
     broken = [c for c in guards if c.verdict is Verdict.ERROR and not c.ignored]
     empty = [c for c in guards if c.verdict is Verdict.NODATA and not c.ignored]
-    blind = status.blind_since is not None or any(check.blind_since for check in guards)
+    times = [status.blind_since, *(check.blind_since for check in guards)]
+    blind = any((*times, *(policy.blind_since for policy in status.policies)))
     if broken:
         return (_blind(broken[0], "cannot be measured"),)
     if empty and blind:
         return (_blind(empty[0], "has no data"),)
     if empty:
-        name = empty[0].metric
+        name = check_name(empty[0])
         message = f"Guard {name} has no data yet; before the first traffic it needs none."
         return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
     if ignored:
-        message = f"Guard {ignored[0].metric} has no value, and the spec says to ignore that."
+        message = f"Guard {check_name(ignored[0])} has no value, and the spec says to ignore that."
         return (Finding(METRICS_AVAILABLE, "Unknown", reasons.WAITING_FOR_METRICS, message),)
     message = "All guards can be measured."
     return (Finding(METRICS_AVAILABLE, "True", reasons.HEALTHY, message),)
 
 
+def check_name(check: CheckStatus) -> str:
+    """The metric of a check as people know it: a policy's with the policy's name before it."""
+    return "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+
+
 def _blind(check: CheckStatus, trouble: str) -> Finding:
     detail = f": {check.detail}" if check.detail else ""
-    message = f"Guard {check.metric} {trouble}{detail}"
+    message = f"Guard {check_name(check)} {trouble}{detail}"
     return Finding(METRICS_AVAILABLE, "False", reasons.METRICS_BLIND, message)
+
+
+def _policies(status: RolloutStatus) -> tuple[Finding, ...]:
+    """Whether the policies that hold are understood; left out where there are none."""
+    odd = [policy for policy in status.policies if policy.mode == "invalid"]
+    if odd:
+        message = f"RolloutPolicy {odd[0].name} cannot be applied: {odd[0].message}"
+        return (Finding(POLICIES_APPLIED, "False", reasons.POLICY_INVALID, message),)
+    if not status.policies:
+        return ()
+    names = ", ".join(policy.name for policy in status.policies)
+    message = f"Guards of policies are added to the Rollout's own: {names}."
+    return (Finding(POLICIES_APPLIED, "True", reasons.POLICY_APPLIED, message),)
 
 
 def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:

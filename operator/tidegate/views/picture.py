@@ -4,18 +4,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
-from tidegate.api.status import State, Verdict
+from tidegate.api.check_status import Verdict
+from tidegate.api.status import State
 from tidegate.views.amounts import age, bar
+from tidegate.views.check_rows import CheckRow
 from tidegate.views.foreign_text import clean
-from tidegate.views.story import (
-    CheckRow,
-    ConditionRow,
-    HistoryRow,
-    Mark,
-    PhaseRow,
-    Story,
-    TrafficRow,
-)
+from tidegate.views.story import ConditionRow, HistoryRow, Mark, PhaseRow, Story, TrafficRow
 
 Tone: TypeAlias = Literal["", "good", "bad", "wait", "dim", "strong", "canary"]
 Span: TypeAlias = tuple[str, Tone]
@@ -60,6 +54,7 @@ def picture(story: Story, now: datetime) -> tuple[Line, ...]:
         *_labelled("traffic", _traffic(story.traffic) if story.traffic else ()),
         *_labelled("pods", _one(story.pods)),
         *_labelled("workload", _one(story.workload, "")),
+        *_labelled("policies", _one(story.policies)),
         *_labelled("paused", _one(story.pause, "wait")),
         *_labelled("run", _one(story.run)),
         *_labelled("phases", (*_phases(story.phases), *_one(story.to_go, "dim"))),

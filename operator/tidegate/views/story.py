@@ -6,24 +6,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from tidegate.api.checks import Bound, Gate
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout, RolloutSpec
-from tidegate.api.status import (
-    CheckStatus,
-    LastRun,
-    PhaseStatus,
-    RolloutStatus,
-    RunStatus,
-    Stage,
-    State,
-    Verdict,
-)
+from tidegate.api.status import LastRun, PhaseStatus, RolloutStatus, RunStatus, Stage, State
 from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core.observing import OVERLOOKED
-from tidegate.views.amounts import age, count_text, span_text, value_text
+from tidegate.views.amounts import age, span_text
+from tidegate.views.check_rows import CheckRow, check_row
 from tidegate.views.foreign_text import clean
 
 HISTORY_SHOWN: Final = 5
@@ -60,25 +51,6 @@ class PhaseRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckRow:
-    """One guard or gate: what was measured against what it must keep.
-
-    `members` tells of a score's metrics, each on a line of its own.
-    """
-
-    kind: str
-    metric: str
-    value: str
-    bound: str
-    verdict: Verdict
-    samples: str
-    age: str
-    note: str
-    warning: bool = False
-    members: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ConditionRow:
     """One condition, short."""
 
@@ -106,6 +78,7 @@ class Story:
     unseen: str
     pods: str
     workload: str
+    policies: str
     pause: str
     traffic: TrafficRow | None
     run: str
@@ -129,12 +102,13 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         unseen=_unseen(meta.generation, status.observed_generation),
         pods=f"{status.ready} ready" if status.ready else "",
         workload=_workload(status),
+        policies=_policies(status),
         pause=_pause(status, spec, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
         phases=_phases(status, spec, now),
         to_go=_to_go(status, spec, now),
-        checks=tuple(_check(check, spec, now) for check in status.checks),
+        checks=tuple(check_row(check, spec, now) for check in status.checks),
         last_run=_last_run(status.last_run, now),
         conditions=tuple(ConditionRow(c.type, c.status, c.reason) for c in status.conditions),
         history=_history(status),
@@ -185,6 +159,13 @@ def _workload(status: RolloutStatus) -> str:
             return f"Deployment {taken.name}, taken over with {pods}{more}"
         case WorkloadStage.GIVING_BACK | WorkloadStage.GIVEN_BACK:
             return f"Deployment {taken.name} is given back with {pods}"
+
+
+def _policies(status: RolloutStatus) -> str:
+    return ", ".join(
+        policy.name + ("" if policy.mode == "enforce" else f" ({policy.mode})")
+        for policy in status.policies
+    )
 
 
 def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> str:
@@ -312,79 +293,6 @@ def _to_go(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> st
     if place >= 0 and status.phase is not None:
         left_s += _left_s(spec.phases[place], status.phase, now)
     return f"at least {span_text(left_s)} to go" if left_s else ""
-
-
-def _check(check: CheckStatus, spec: RolloutSpec | None, now: datetime) -> CheckRow:
-    bound = _bound(check.id, spec)
-    units = {metric.name: metric.unit for metric in spec.metrics} if spec else {}
-    return CheckRow(
-        kind=check.kind,
-        metric=check.metric,
-        value=value_text(check.value, units.get(check.metric, ""), _levels(bound)),
-        bound=check.bound,
-        verdict=check.verdict,
-        samples=_samples(check, bound),
-        age=age(check.measured_at, now) if check.measured_at else "",
-        note="; ".join(
-            filter(
-                None,
-                [
-                    _loudness(check),
-                    _passing(check, bound, now),
-                    "" if check.about else check.detail,
-                ],
-            )
-        ),
-        warning=check.warning,
-        members=tuple(check.detail.split("; ")) if check.about and check.detail else (),
-    )
-
-
-def _loudness(check: CheckStatus) -> str:
-    """How bad it is that a guard fails, and what else one has to know of its verdict."""
-    if check.verdict is Verdict.FAIL:
-        return check.severity or ""
-    if check.warning:
-        return "info" if check.severity == "info" else "warning"
-    return "ignored" if check.ignored else ""
-
-
-def _levels(bound: Bound | None) -> tuple[float | None, ...]:
-    """The numbers that a value is compared with."""
-    return (bound.min, bound.max, bound.warn_min, bound.warn_max) if bound is not None else ()
-
-
-def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
-    """The guard or gate behind an id such as guard/0 or, of a phase, guard/1/0 or gate/1/0."""
-    if spec is None:
-        return None
-    try:
-        match check_id.split("/"):
-            case ["guard", index]:
-                return spec.guards[int(index)]
-            case ["guard", phase, index]:
-                return spec.phases[int(phase)].guards[int(index)]
-            case ["gate", phase, index]:
-                return spec.phases[int(phase)].gates[int(index)]
-            case _:
-                return None
-    except (ValueError, IndexError):  # the spec has changed since
-        return None
-
-
-def _samples(check: CheckStatus, bound: Bound | None) -> str:
-    text = count_text(check.samples)
-    if bound is None or bound.min_samples is None or check.verdict is not Verdict.UNDECIDED:
-        return text
-    return f"{check.samples or 0:,.0f} of {bound.min_samples:,} samples"
-
-
-def _passing(check: CheckStatus, bound: Bound | None, now: datetime) -> str:
-    """How far a gate is that must pass for some time."""
-    if not isinstance(bound, Gate) or not bound.for_s or check.passing_since is None:
-        return ""
-    passed_s = min(bound.for_s, max(0.0, (now - check.passing_since).total_seconds()))
-    return f"passing for {span_text(passed_s)} of {span_text(bound.for_s)}"
 
 
 def _history(status: RolloutStatus) -> tuple[HistoryRow, ...]:

@@ -307,6 +307,6 @@ async def test_in_a_bake_checks_are_about_the_destination_that_serves_the_new_re
     traffic = TrafficStatus(weight=weight, stable="new", stable_since=NOON, canary=canary)
     status = HEALTHY.model_copy(update={"run": run, "traffic": traffic, "stable_revision": "new"})
     arms = world.cluster.arms(rollout(), status)
-    subject = question_of(GUARD, arms, (METRIC,)).subject
+    subject = question_of(GUARD, arms, METRIC).subject
     assert (subject.revision, subject.subset) == ("new", asked)
     assert subject.since == (NOON if asked == "stable" else None)

@@ -14,9 +14,9 @@ from tests.adapters.prometheus.scripted import NOON_S, http, result, vector
 from tests.core.scenes import NOW, Case, error_guard, in_phase, spec
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
 from tidegate.adapters.prometheus.answers import SERIES_MAX, WARNINGS_MAX, WORDS_MAX_CHARS
+from tidegate.api.blind import Blind
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
-from tidegate.api.rollout import Blind
 from tidegate.core.observation import Answer, Reading
 
 GENERAL = [row for row in ROWS if row not in OF_TEMPLATES]

@@ -14,6 +14,8 @@ WRITTEN = frozenset(
     | {"httproutes"}
     | {"services", "replicasets", "deployments", "leases", "events"}
 )
+OF_THE_CLUSTER = frozenset({("rolloutpolicies", "status")})
+"""What it writes that belongs to no namespace, with the only part that it may write of it."""
 STRANGER = "no Rollout is or was in that namespace"
 """What is said of a write; it falls when a watch that lags behind the audit log tells of one."""
 REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
@@ -22,8 +24,8 @@ REVIEWS = frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"})
 
 def writes_stay_in_scope(write: Write, world: World) -> Iterator[str]:
     """I18: the operator writes only kinds that are its business, in namespaces that have a Rollout
-    (its Lease in its own); of Secrets it gets those that a Rollout names, one by one, and asks for
-    no other, in whatever way, granted or not.
+    (its Lease in its own), and of policies the status; of Secrets it gets those that a Rollout
+    names, one by one, and asks for no other, in whatever way, granted or not.
     """
     if not write.by_operator:
         return
@@ -31,6 +33,8 @@ def writes_stay_in_scope(write: Write, world: World) -> Iterator[str]:
     if write.plural == "secrets" and not (write.verb == "get" and named):
         yield f"{write.verb} {write.target} was asked for (HTTP {write.code})"
     if write.verb not in WRITES or write.plural in REVIEWS:
+        return
+    if (write.plural, write.subresource) in OF_THE_CLUSTER:
         return
     if write.plural not in WRITTEN:
         yield f"{write.verb} {write.target}: this kind is not the operator's business"

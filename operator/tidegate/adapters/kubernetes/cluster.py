@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.adapters.kubernetes import revisions
-from tidegate.adapters.kubernetes import routing as routes
+from tidegate.adapters.kubernetes import revisions, routing
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
 from tidegate.adapters.kubernetes.content import Contents
@@ -17,6 +16,7 @@ from tidegate.adapters.kubernetes.freshness import Grounds
 from tidegate.adapters.kubernetes.holding import Holder
 from tidegate.adapters.kubernetes.lost_sets import LostSets
 from tidegate.adapters.kubernetes.own_routes import OwnRouteWriter
+from tidegate.adapters.kubernetes.policies import PolicyBook
 from tidegate.adapters.kubernetes.replica_set_writes import ReplicaSetWriter
 from tidegate.adapters.kubernetes.replica_sets import owned_by, revision_of_set, view_of
 from tidegate.adapters.kubernetes.resources import (
@@ -44,12 +44,12 @@ from tidegate.adapters.kubernetes.watched import Watched
 from tidegate.adapters.kubernetes.workloads import Workloads
 from tidegate.api.actions import Action
 from tidegate.api.constants import LABEL_ROLLOUT
+from tidegate.api.policy_checks import problems_of
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.scalars import format_timestamp
 from tidegate.api.status import RolloutStatus, Stage
 from tidegate.api.support import unsupported
-from tidegate.api.validation import problems as spec_problems
 from tidegate.core import reasons
 from tidegate.core.decision import (
     AlignRoute,
@@ -98,6 +98,7 @@ class KubernetesCluster:
         self._api = api
         self._touched = touched
         self.rollouts: dict[Key, Body] = {}
+        self.policies = PolicyBook(api, self._policies_changed)
         self.actions: dict[Key, Body] = {}
         self._answered: deque[str] = deque(maxlen=ANSWERED_KEPT)
         self._gone: deque[str] = deque(maxlen=GONE_KEPT)
@@ -123,9 +124,15 @@ class KubernetesCluster:
         self._own_routes = OwnRouteWriter(api, self._watched)
         self._stamper = Stamper(api, self.replica_sets, self._watched)
 
+    def _policies_changed(self, namespace: str) -> None:
+        for key in tuple(self.rollouts):
+            if namespace in ("", key[0]):
+                self._touched(key)
+
     def close(self) -> None:
         """Stop watching users' objects."""
         self._contents.close()
+        self.policies.close()
         for watched in self._watched.values():
             watched.close()
 
@@ -186,7 +193,7 @@ class KubernetesCluster:
         return str((self.rollouts.get(key, {}).get("status") or {}).get("stableRevision") or "")
 
     def _spec_problems(self, rollout: Rollout) -> list[Problem]:
-        found = [Problem(reasons.INVALID_SPEC, str(p)) for p in spec_problems(rollout.spec)]
+        found = [Problem(reasons.INVALID_SPEC, str(p)) for p in problems_of(rollout)]
         missing = [Problem(reasons.NOT_BUILT_YET, str(p)) for p in unsupported(rollout.spec)]
         return found + missing
 
@@ -286,7 +293,7 @@ class KubernetesCluster:
         a read from the API server itself.
         """
         sight = self._sights.get((rollout.namespace, rollout.name), Sight())
-        routing = sight.routing
+        read = sight.routing
         await self._grounds.confirm(rollout, effect, sight)
         match effect:
             case CreateReplicaSet():
@@ -298,26 +305,24 @@ class KubernetesCluster:
             case DeleteReplicaSet():
                 await self._sets.delete(effect, sight.set_named(effect.replica_set))
             case SetWeight(name, weight, match):
-                change = routes.weight_change(rollout.namespace, name, routing, weight, match)
+                change = routing.weight_change(rollout.namespace, name, read, weight, match)
                 await self._change(change)
             case PointDestination(destination=destination, revision=revision):
-                await self._change(
-                    routes.destination_change(rollout, routing, destination, revision)
-                )
+                await self._change(routing.destination_change(rollout, read, destination, revision))
             case SwitchService(revision=revision):
-                await self._change(routes.destination_change(rollout, routing, "stable", revision))
+                await self._change(routing.destination_change(rollout, read, "stable", revision))
             case ScaleWorkload():
                 await self._workloads.scale(effect, sight.workload.body)
             case GiveBackDestination():
-                await self._change(routes.way_back(rollout, routing, effect))
+                await self._change(routing.way_back(rollout, read, effect))
             case MakeDestinations() | MakeRoute() | AlignRoute():
-                await self._own_routes.apply(rollout, effect, routing.own_body)
+                await self._own_routes.apply(rollout, effect, read.own_body)
             case AnswerAction():
                 await self._answer(rollout.namespace, effect)
             case HoldRollout() | ReleaseRollout():
                 await self._holder.apply((rollout.namespace, rollout.name), effect)
 
-    async def _change(self, change: routes.Change) -> None:
+    async def _change(self, change: routing.Change) -> None:
         watched = self._watched[change.resource]
         path = change.resource.path(*change.key)
         watched.put(await patched(self._api, path, change.patch, watched.learn))

@@ -44,6 +44,9 @@ class Resource:
 ROLLOUTS = Resource(GROUP, VERSION, "rollouts", "Rollout")
 ROLLOUT_RUNS = Resource(GROUP, VERSION, "rolloutruns", "RolloutRun")
 ROLLOUT_ACTIONS = Resource(GROUP, VERSION, "rolloutactions", "RolloutAction")
+ROLLOUT_POLICIES = Resource(GROUP, VERSION, "rolloutpolicies", "RolloutPolicy")
+"""Of the whole cluster, as are namespaces."""
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", bare=True)
 REPLICA_SETS = Resource("apps", "v1", "replicasets", "ReplicaSet")
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 PODS = Resource("", "v1", "pods", "Pod")

@@ -122,11 +122,12 @@ class Store:
         results = await asyncio.gather(*waits, return_exceptions=True)
         return not any(isinstance(result, BaseException) for result in results)
 
-    async def tried(self, timeout_s: float) -> None:
-        """Wait until all was listed, or a list was refused; at most that long."""
+    async def tried(self, timeout_s: float) -> bool:
+        """Wait until all was listed, or a list was refused; False if neither within that time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._tried.wait()
+        return self._tried.is_set()
 
     async def run(self) -> None:
         """Keep the store up to date until cancelled."""

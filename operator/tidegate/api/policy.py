@@ -1,0 +1,185 @@
+"""RolloutPolicy: metrics and guards that an administrator sets for many Rollouts at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from tidegate.api import limits
+from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
+from tidegate.api.blind import Blind
+from tidegate.api.checks import Guard, Metric
+from tidegate.api.meta import Meta
+from tidegate.api.problems import SpecError
+from tidegate.api.scalars import Count, LabelValue, Message, Reason, ShortText, Timestamp
+from tidegate.api.selector import LabelRequirement
+from tidegate.api.wire import as_object, read_strictly
+
+ID_PREFIX: Final = "policy"
+Mode = Literal["enforce", "observe"]
+
+
+class ObjectSelector(ApiModel):
+    """Which objects are meant, by their labels; without any condition all of them."""
+
+    match_labels: dict[str, LabelValue] = Field(
+        default_factory=dict,
+        max_length=limits.MAX_SELECTOR_LABELS,
+        description="Labels an object must have, by key.",
+    )
+    match_expressions: tuple[LabelRequirement, ...] = Field(
+        (),
+        max_length=limits.MAX_SELECTOR_EXPRESSIONS,
+        description="Further conditions on labels; all must hold.",
+        json_schema_extra=ATOMIC,
+    )
+
+
+class PolicyTargets(ApiModel):
+    """Which Rollouts a policy holds for; both conditions must hold."""
+
+    namespace_selector: ObjectSelector | None = Field(
+        None, description="Labels of the namespaces whose Rollouts are meant; left out, all."
+    )
+    selector: ObjectSelector | None = Field(
+        None,
+        description="Labels of the Rollouts that are meant; left out, all. Who may write a Rollout "
+        "may change its labels.",
+    )
+
+
+class RolloutPolicySpec(ApiModel):
+    """Which Rollouts are watched by which guards, whatever they say themselves."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        # `policy_checks` says the same with the name that is wrong and those there are.
+        Rule(
+            cel="!has(self.guards) || self.guards.all(g, !has(g.metric) || "
+            "has(self.metrics) && self.metrics.exists(m, m.name == g.metric))",
+            message="every guard must name a metric of spec.metrics of the policy",
+            field=".guards",
+        ),
+        Rule(
+            cel="!has(self.guards) || self.guards.all(g, !has(g.scorecard))",
+            message="a policy has no scorecards: name a metric in each guard",
+            holds=lambda spec: all(guard.scorecard is None for guard in spec.guards),
+            field=".guards",
+        ),
+    )
+
+    rollouts: PolicyTargets = Field(
+        default_factory=lambda: PolicyTargets(),  # noqa: PLW0108 — mypy wants the call, not the class
+        description="Which Rollouts it holds for (default all).",
+    )
+    mode: Mode = Field(
+        "enforce",
+        description="enforce, or observe: only tell what its guards would have done "
+        "(default enforce).",
+    )
+    allow_observe: bool = Field(
+        default=False,
+        description="Whether its guards only tell, too, in a Rollout with mode observe "
+        "(default false: they hold and revert there all the same).",
+    )
+    metrics: tuple[Metric, ...] = Field(
+        (),
+        max_length=limits.MAX_POLICY_METRICS,
+        description="Numbers that its guards refer to; a Rollout may, too, as policy/metric.",
+        json_schema_extra=keyed_by("name"),
+    )
+    guards: tuple[Guard, ...] = Field(
+        (),
+        max_length=limits.MAX_POLICY_GUARDS,
+        description="Checks that must never fail in a release of any of these Rollouts.",
+        json_schema_extra=ATOMIC,
+    )
+    blind: Blind | None = Field(
+        None,
+        description="What to do when its guards cannot be read; left out, what the Rollout says.",
+    )
+
+
+class PolicyCondition(ApiModel):
+    """A condition in the Kubernetes convention."""
+
+    type: ShortText = Field(description="Name of the condition: Accepted.")
+    status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
+    reason: Reason = Field(description="Why, as one CamelCase word.")
+    message: Message = Field("", description="Why and what next, in one sentence.")
+    last_transition_time: Timestamp = Field(description="When status last changed, in UTC.")
+
+
+class RolloutPolicyStatus(ApiModel):
+    """Whether the policy is understood, and how many Rollouts it holds for."""
+
+    observed_generation: Count = Field(0, description="metadata.generation that this speaks of.")
+    rollouts: Count = Field(0, description="Number of Rollouts that it matches now.")
+    conditions: tuple[PolicyCondition, ...] = Field(
+        (),
+        max_length=limits.MAX_CONDITIONS,
+        description="Accepted: True, or False with what is wrong.",
+        json_schema_extra=keyed_by("type"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A RolloutPolicy as the controller reads it; with a `problem` none of its guards is watched.
+
+    Where even its selectors cannot be read it is taken to match everything: what an administrator
+    forbids must not be allowed by a mistake.
+    """
+
+    name: str
+    generation: int = 0
+    spec: RolloutPolicySpec = field(default_factory=RolloutPolicySpec)
+    problem: str = ""
+
+    @classmethod
+    def parse(cls, body: Mapping[str, Any]) -> "Policy":
+        """Read a policy's body. Raises SpecError when it has no name; other problems are kept."""
+        meta = Meta.parse(body)
+        found = as_object(body).get("spec")
+        try:
+            spec, problem = read_strictly(RolloutPolicySpec, found, "spec"), ""
+        except SpecError as error:
+            spec, problem = _targets_only(found), str(error)
+        return cls(name=meta.name, generation=meta.generation, spec=spec, problem=problem)
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The metrics that can be asked for."""
+        return () if self.problem else self.spec.metrics
+
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """The guards that are watched."""
+        return () if self.problem else self.spec.guards
+
+    def tells_only(self, mode: Mode) -> bool:
+        """Whether its guards neither hold nor revert in a Rollout of that mode."""
+        return self.spec.mode == "observe" or (mode == "observe" and self.spec.allow_observe)
+
+
+def check_id(policy: str, place: int) -> str:
+    """The id of a policy's guard, by its place in `spec.guards`."""
+    return f"{ID_PREFIX}/{policy}/{place}"
+
+
+def policy_of_id(check: str) -> str:
+    """The name of the policy whose guard has that id; "" for the Rollout's own checks."""
+    match check.split("/"):
+        case [prefix, name, _] if prefix == ID_PREFIX:
+            return name
+        case _:
+            return ""
+
+
+def _targets_only(spec: object) -> RolloutPolicySpec:
+    """What is left of a spec that cannot be read: whom it is for, if that can be."""
+    try:
+        targets = as_object(spec).get("rollouts") or {}
+        return RolloutPolicySpec(rollouts=read_strictly(PolicyTargets, targets, "spec.rollouts"))
+    except SpecError:
+        return RolloutPolicySpec()

@@ -1,0 +1,53 @@
+"""A guard or gate as the rules see it: what it asks, and what it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tidegate.api.checks import Bound, Guard
+from tidegate.api.policy import policy_of_id
+from tidegate.core.scoring import Card
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A guard or gate with the id its readings and its status are kept under.
+
+    With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
+    at the same time, its own among them; empty where it is asked by itself.
+    """
+
+    id: str
+    bound: Bound
+    card: Card | None = None
+    asked_with: tuple[str, ...] = ()
+
+    @property
+    def probes(self) -> tuple[Check, ...]:
+        """What is really asked: itself, or each part of its scorecard."""
+        if self.card is None:
+            return (self,)
+        ids = tuple(part.id for part in self.card.parts)
+        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
+
+    @property
+    def name(self) -> str:
+        """The metric as people know it: a policy's with the policy's name before it."""
+        return "/".join(filter(None, (policy_of_id(self.id), self.bound.metric)))
+
+
+def without_comparison(
+    guards: tuple[tuple[Check, Guard], ...],
+) -> tuple[tuple[Check, Guard], ...]:
+    """What is left of the guards where nobody can be compared with: their min and max."""
+    left = []
+    for check, guard in guards:
+        if check.card is not None:
+            card = check.card.alone
+            left += [(replace(check, card=card), guard)] if card is not None else []
+        elif guard.compare is None:
+            left.append((check, guard))
+        elif (guard.min, guard.max) != (None, None):
+            plain = guard.model_copy(update={"compare": None})
+            left.append((Check(check.id, plain), plain))
+    return tuple(left)

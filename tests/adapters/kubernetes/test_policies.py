@@ -1,0 +1,162 @@
+"""Policies are watched, read once a change, and asked for namespaces only where one needs them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.adapters.kubernetes.fake_api import FakeApi, until
+from tests.api.samples import SPEC, body
+from tidegate.adapters.kubernetes import policies as module
+from tidegate.adapters.kubernetes import store
+from tidegate.adapters.kubernetes.policies import PolicyBook
+from tidegate.api.rollout import Rollout
+
+POLICIES = "/apis/tidegate.io/v1alpha1/rolloutpolicies"
+NAMESPACES = "/api/v1/namespaces"
+ROLLOUT = body(SPEC, labels={"tier": "one"})
+HOUSE = {
+    "metrics": [{"name": "errors", "template": "istio-error-rate"}],
+    "guards": [{"metric": "errors", "max": 0.01}],
+}
+SHOPS = {"namespaceSelector": {"matchLabels": {"tier": "production"}}}
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch):
+    monkeypatch.setattr(store, "BACKOFF_MIN_S", 0.01)
+    monkeypatch.setattr(store, "WATCH_PAUSE_S", 0.001)
+
+
+def policy(name="house", version="5", generation=1, status=None, **fields):
+    """A policy as the API server lists it."""
+    meta = {
+        "name": name,
+        "uid": f"uid-{name}",
+        "resourceVersion": version,
+        "generation": generation,
+    }
+    return {"metadata": meta, "spec": HOUSE | fields, "status": status or {}}
+
+
+def namespace(name="shop", version="5", **labels):
+    """A namespace's metadata."""
+    meta = {"name": name, "uid": name, "resourceVersion": version, "labels": labels}
+    return {"metadata": meta}
+
+
+def listed(fake: FakeApi, path, *bodies):
+    fake.says("GET", path, 200, {"metadata": {"resourceVersion": "10"}, "items": list(bodies)})
+
+
+@asynccontextmanager
+async def book_of(api):
+    told: list[str] = []
+    book = PolicyBook(api, told.append)
+    try:
+        yield book, told
+    finally:
+        book.close()
+        await asyncio.sleep(0)
+
+
+async def applied(book):
+    """Names, modes of failing and guards of the policies that hold."""
+    found = await book.applied(Rollout.parse(ROLLOUT), ROLLOUT)
+    return [(one.name, one.problem, len(one.guards)) for one in found.policies]
+
+
+async def test_policies_are_known_before_anything_is_decided(fake: FakeApi, api):
+    listed(fake, POLICIES, policy("b"), policy("a"))
+    async with book_of(api) as (book, _):
+        assert await book.start(5) == ""
+        assert await applied(book) == [("a", "", 1), ("b", "", 1)]
+    assert not [call for call in fake.made("GET") if NAMESPACES in call.path]
+
+
+async def test_a_right_that_is_missing_is_said_in_the_servers_words(fake: FakeApi, api):
+    fake.says("GET", POLICIES, 403, {"message": "cannot list rolloutpolicies"})
+    async with book_of(api) as (book, _):
+        assert "cannot list rolloutpolicies" in await book.start(5)
+        assert await applied(book) == []
+
+
+async def test_a_refusal_that_passes_is_waited_out(fake: FakeApi, api):
+    fake.says("GET", POLICIES, 403, {"message": "no role is known yet"})
+    async with book_of(api) as (book, _):
+        starting = asyncio.create_task(book.start(5, refused_s=5))
+        await until(lambda: fake.made("GET", POLICIES))
+        listed(fake, POLICIES, policy())
+        assert await starting == ""
+        assert await applied(book) == [("house", "", 1)]
+
+
+async def test_a_kind_that_is_not_installed_has_no_policies(fake: FakeApi, api):
+    fake.says("GET", POLICIES, 404, {"message": "the server could not find it"})
+    async with book_of(api) as (book, _):
+        assert await book.start(5) == ""
+        assert await applied(book) == []
+
+
+async def test_an_edit_is_told_and_a_status_is_not(fake: FakeApi, api):
+    listed(fake, POLICIES, policy())
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        watch = await fake.watch()
+        before = len(told)
+        watch.send("MODIFIED", policy(version="11", status={"rollouts": 3}))
+        watch.send("MODIFIED", policy(version="12", generation=2, guards=[]))
+        await until(lambda: len(told) > before)
+        assert len(told) == before + 1
+        assert await applied(book) == [("house", "", 0)]
+        watch.send("DELETED", policy(version="13", generation=2, guards=[]))
+        await until(lambda: len(told) > before + 1)
+        assert await applied(book) == []
+
+
+async def test_who_begins_to_lead_sees_a_policy_that_a_hanging_watch_has_not_told_of(
+    fake: FakeApi, api
+):
+    listed(fake, POLICIES)
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        await fake.watch()
+        listed(fake, POLICIES, policy(version="11"))
+        await book.look_again()
+        assert await applied(book) == [("house", "", 1)]
+        assert told == [""]
+
+
+@pytest.mark.parametrize("code", [403, 404])
+async def test_where_there_are_none_to_see_looking_again_changes_nothing(fake: FakeApi, api, code):
+    fake.says("GET", POLICIES, code, {"message": "no"})
+    async with book_of(api) as (book, _):
+        await book.start(5)
+        await book.look_again()
+        assert await applied(book) == []
+
+
+@pytest.mark.parametrize(("tier", "holds"), [("production", True), ("test", False)])
+async def test_labels_of_namespaces_are_listed_once_a_policy_asks(fake: FakeApi, api, tier, holds):
+    listed(fake, POLICIES, policy(rollouts=SHOPS))
+    listed(fake, NAMESPACES, namespace(tier=tier))
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        assert (await applied(book) == [("house", "", 1)]) is holds
+        assert "shop" in told
+
+
+async def test_while_namespaces_may_not_be_read_the_policy_is_not_understood(
+    fake: FakeApi, api, monkeypatch
+):
+    monkeypatch.setattr(module, "FIRST_LIST_S", 5.0)
+    listed(fake, POLICIES, policy(rollouts=SHOPS))
+    fake.says("GET", NAMESPACES, 403, {"message": "cannot list namespaces"})
+    async with book_of(api) as (book, _):
+        await book.start(5)
+        [(name, problem, guards)] = await applied(book)
+        assert (name, guards) == ("house", 0)
+        assert "the labels of namespace 'shop' cannot be read" in problem
+        assert "cannot list namespaces" in problem

@@ -1,0 +1,182 @@
+"""RolloutPolicies as they are read: what is wrong with one, and for whom the others hold."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.api.samples import SPEC as ROLLOUT
+from tests.api.samples import body, parsed
+from tidegate.api.crds import KINDS, crd
+from tidegate.api.limits import MAX_POLICIES
+from tidegate.api.policy import Policy, check_id, policy_of_id
+from tidegate.api.policy_checks import applied_to, matching, problems_of, read_policy
+from tidegate.api.rollout import Rollout
+
+METRIC = {"name": "errors", "template": "istio-error-rate"}
+GUARD = {"metric": "errors", "max": 0.01}
+SPEC = {"metrics": [METRIC], "guards": [GUARD]}
+
+
+def policy(name="house", **fields):
+    """A policy as the API server holds it, read."""
+    return read_policy({"metadata": {"name": name, "generation": 3}, "spec": SPEC | fields})
+
+
+def test_a_policy_without_a_mistake_has_its_guards_and_is_for_all():
+    found = policy()
+    assert (found.problem, found.generation, len(found.guards)) == ("", 3, 1)
+    assert matching([found], {}, {}) == (found,)
+    assert not found.tells_only("observe")
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"metrics": []}, "spec.guards[0].metric: no metric is named 'errors'; spec.metrics is"),
+        ({"guards": [GUARD | {"metric": "a/errors"}]}, "no metric is named 'a/errors'"),
+        ({"metrics": [METRIC, METRIC]}, "spec.metrics[1].name: 'errors' is already taken above"),
+        ({"metrics": [METRIC | {"template": "x"}]}, "no template is named 'x'"),
+        ({"guards": [{"metric": "errors"}]}, "set at least one of min, max and compare"),
+        (
+            {"guards": [GUARD | {"compare": {"to": "baseline", "maxIncrease": 1}}]},
+            "only stable can be compared with yet",
+        ),
+        (
+            {"guards": [{"scorecard": "health"}]},
+            "spec.guards: a policy has no scorecards: name a metric in each guard",
+        ),
+        ({"guards": [GUARD | {"max": "much"}]}, "spec.guards[0].max: must be a number"),
+        ({"freeze": True}, "spec.freeze: is not a field of this object"),
+        (
+            {
+                "guards": [
+                    {
+                        "metric": "errors",
+                        "compare": {"to": "stable", "test": "sequential", "margin": 1.2},
+                    }
+                ]
+            },
+            "spec.guards[0].compare.test: is not for a policy",
+        ),
+        (
+            {
+                "metrics": [{"name": "errors", "query": "vector(1)"}],
+                "guards": [{"metric": "errors", "compare": {"to": "stable", "maxIncrease": 1}}],
+            },
+            "is the same for both revisions",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_and_then_none_of_its_guards_is_watched(fields, sentence):
+    found = policy(**fields)
+    assert sentence in found.problem
+    assert (found.guards, found.metrics) == ((), ())
+
+
+def test_one_that_cannot_be_read_is_still_for_those_it_names_and_for_all_if_that_is_odd_too():
+    named = {"selector": {"matchLabels": {"tier": "one"}}}
+    found = policy(guards=5, rollouts=named)
+    assert matching([found], {"tier": "one"}, {}) == (found,)
+    assert matching([found], {"tier": "two"}, {}) == ()
+    assert len(matching([policy(rollouts=5)], {}, {})) == 1
+
+
+labels = st.dictionaries(st.sampled_from("abc"), st.sampled_from("xy"), max_size=3)
+
+
+@given(asked=labels, has=labels)
+def test_a_selector_matches_what_has_all_its_labels(asked, has):
+    wanted = {"matchLabels": asked}
+    expected = asked.items() <= has.items()
+    by_rollout = policy(rollouts={"selector": wanted})
+    by_namespace = policy(rollouts={"namespaceSelector": wanted})
+    assert bool(matching([by_rollout], has, {})) is expected
+    assert bool(matching([by_namespace], {}, has)) is expected
+    both = policy(rollouts={"selector": wanted, "namespaceSelector": wanted})
+    assert bool(matching([both], has, has)) is expected
+    assert matching([both], has, {"z": "z"}) == () or not asked
+
+
+def test_while_a_namespace_is_not_known_a_policy_that_asks_for_it_counts_as_not_understood():
+    asks = policy(rollouts={"namespaceSelector": {}})
+    found = matching([asks], {}, None, "the labels of namespace 'shop' cannot be read: no")
+    assert [(one.problem, one.guards) for one in found] == [
+        ("the labels of namespace 'shop' cannot be read: no", ())
+    ]
+
+
+def test_policies_stand_in_the_order_of_their_names_whatever_order_they_came_in():
+    found = matching([policy("b"), policy("c"), policy("a")], {}, {})
+    assert [one.name for one in found] == ["a", "b", "c"]
+
+
+def test_too_many_policies_are_a_problem_rather_than_forgotten():
+    spec = parsed(ROLLOUT)
+    many = [policy(f"p{i}") for i in range(MAX_POLICIES + 1)]
+    assert not any(one.problem for one in applied_to(spec, many[:MAX_POLICIES]))
+    found = applied_to(spec, many)
+    assert len(found) == MAX_POLICIES
+    assert f"{MAX_POLICIES + 1} RolloutPolicies match this Rollout" in found[-1].problem
+
+
+def test_a_template_that_a_plain_service_cannot_answer_is_a_problem_there_and_only_there():
+    envoy = policy(metrics=[METRIC | {"template": "envoy-error-rate"}])
+    spec = parsed(ROLLOUT)
+    assert applied_to(spec, [envoy])[0].problem == ""
+    switch = parsed(ROLLOUT | {"traffic": {"service": {"active": "web"}}, "phases": []})
+    assert "a plain Service has only one" in applied_to(switch, [envoy])[0].problem
+
+
+# ---------------------------------------------------------------- references of Rollouts
+
+
+def _referring(metric, *policies):
+    guarded = ROLLOUT | {"guards": [{"metric": metric, "max": 1}]}
+    rollout = replace(Rollout.parse(body(guarded)), policies=policies)
+    return [str(problem) for problem in problems_of(rollout)]
+
+
+def test_a_rollout_may_name_a_metric_of_a_policy_that_holds_for_it():
+    assert _referring("house/errors", policy()) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "policies", "sentence"),
+    [
+        ("house/errors", (), "no RolloutPolicy 'house' holds for this Rollout; none does"),
+        ("hose/errors", (policy(),), "no RolloutPolicy 'hose' holds for this Rollout; those"),
+        ("house/slow", (policy(),), "no metric is named 'slow'; defined are errors"),
+    ],
+)
+def test_a_reference_to_what_no_policy_gives_is_said(metric, policies, sentence):
+    [found] = _referring(metric, *policies)
+    assert found.startswith(f"spec.guards[0].metric: {sentence}")
+
+
+def test_a_policy_that_is_not_understood_makes_no_rollout_invalid():
+    assert _referring("house/errors", policy(guards=5)) == []
+
+
+# ---------------------------------------------------------------- ids, CRD
+
+
+@given(
+    place=st.integers(0, 7),
+    name=st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", fullmatch=True),
+)
+def test_ids_name_their_policy_and_no_other_check_does(place, name):
+    assert policy_of_id(check_id(name, place)) == name
+    assert {policy_of_id(one) for one in ("guard/0", "guard/1/0", "gate/1/0", "")} == {""}
+
+
+def test_policies_belong_to_no_namespace():
+    [kind] = [kind for kind in KINDS if kind.name == "RolloutPolicy"]
+    made = crd(kind)["spec"]
+    assert (made["scope"], made["names"]["shortNames"]) == ("Cluster", ["tgp"])
+
+
+def test_a_body_without_a_spec_is_a_policy_that_asks_for_nothing():
+    found = Policy.parse({"metadata": {"name": "bare"}, "spec": {}})
+    assert (found.problem, found.guards) == ("", ())

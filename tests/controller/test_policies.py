@@ -1,0 +1,69 @@
+"""A policy's guard in the loop: asked with the policy's own metric, and forgotten with an edit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.controller.fakes import KEY
+from tests.controller.worlds import bench_of
+from tests.core.scenes import error_guard, in_phase, read
+from tidegate.api.checks import Metric
+from tidegate.api.policy import Policy, RolloutPolicySpec
+from tidegate.core.decision import SetWeight
+
+THEIRS = Metric(name="errors", query='sum(failed{revision="{{revision}}"})')
+HOUSE = Policy(name="house", spec=RolloutPolicySpec(metrics=(THEIRS,), guards=(error_guard(),)))
+ID = "policy/house/0"
+
+
+def ruled(*policies):
+    bench = bench_of(in_phase())
+    bench.cluster.policies.found = policies
+    return bench
+
+
+def asked(bench):
+    """What is asked, by the ids of the checks."""
+    pending = bench.loop._asker._pending
+    return {one.ask.check_id: one.question.metric for one in pending if one.question}
+
+
+async def test_it_is_asked_beside_the_rollouts_own_each_with_its_own_metric():
+    bench = ruled(HOUSE)
+    await bench.run_pass()
+    found = asked(bench)
+    assert found[ID] == THEIRS
+    assert found["guard/0"].template == "istio-error-rate"
+
+
+async def test_its_breach_takes_the_traffic_away():
+    bench = ruled(HOUSE)
+    await bench.run_pass()
+    bench.loop._memories[KEY].keep(ID, read(0, 0.9))
+    await bench.run_pass()
+    assert SetWeight("shop", 0) in bench.cluster.effects
+    assert bench.status.last_run.reason == "GuardBreached"
+
+
+async def test_what_was_measured_for_another_guard_under_its_id_does_not_count():
+    bench = ruled(HOUSE)
+    await bench.run_pass()
+    bench.loop._memories[KEY].keep(ID, read(0, 0.9))
+    loose = HOUSE.spec.model_copy(update={"guards": (error_guard().model_copy(update={"max": 1}),)})
+    bench.cluster.policies.found = (replace(HOUSE, generation=2, spec=loose),)
+    await bench.run_pass()
+    assert ID not in bench.loop._memories[KEY].readings
+    assert bench.status.run is not None
+    assert "PolicyApplied" in [entry.reason for entry in bench.status.run.history]
+
+
+async def test_a_policy_that_goes_takes_its_guards_with_it():
+    bench = ruled(HOUSE)
+    await bench.run_pass()
+    assert [policy.name for policy in bench.status.policies] == ["house"]
+    bench.loop._memories[KEY].keep(ID, read(0, 0.9))
+    bench.cluster.policies.found = ()
+    await bench.run_pass()
+    assert bench.status.run is not None
+    assert bench.status.policies == ()
+    assert bench.status.run.history[-1].reason == "PolicyGone"
