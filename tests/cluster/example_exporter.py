@@ -35,6 +35,14 @@ class Quality:
     conversion: float = 0.03
     cpu: float = 0.5
     memory: float = 0.5
+    accuracy: float = 0.9
+    complaints: float = 0.01
+    syncs_failed: float = 0.005
+    release_success: float = 0.97
+    satisfaction: float = 0.92
+    stability: float = 0.999
+    response_s: float = 3600.0
+    goals: float = 0.95
 
 
 class Business(Exporter):
@@ -72,6 +80,7 @@ class Business(Exporter):
                 quality = self._of.get(revision, self._usual)
                 requests = self._requests_per_s * share * passed_s
                 self._container(revision, quality, passed_s)
+                self._shop(revision, quality)
                 for key, more in self._counted(revision, quality, requests):
                     self._add(key, more)
         return super().page()
@@ -89,6 +98,17 @@ class Business(Exporter):
         used = MEMORY_LIMIT * quality.memory
         self.values[series("container_memory_working_set_bytes", labels)] = used
         self._add(series("container_cpu_usage_seconds_total", labels), quality.cpu * passed_s)
+
+    def _shop(self, revision: str, quality: Quality) -> None:
+        """What a shop's back office says of a version."""
+        for name, value in (
+            ("release_success_ratio", quality.release_success),
+            ("satisfaction_ratio", quality.satisfaction),
+            ("stability_ratio", quality.stability),
+            ("problem_response_seconds", quality.response_s),
+            ("performance_goals_ratio", quality.goals),
+        ):
+            self.values[series(f"shop_{name}", {"version": revision})] = value
 
     def _shares(self) -> Mapping[str, float]:
         body = found(self._api, path_to("Rollout", self._namespace, self._name)) or {}
@@ -126,6 +146,10 @@ class Business(Exporter):
         judged = requests * quality.judged
         for name, count in (
             ("http_requests_total", requests),
+            ("checkout_probes_total", requests),
+            ("checkout_probes_passed_total", requests * quality.available),
+            ("checkout_answers_total", requests),
+            ("checkout_answers_right_total", requests * quality.accuracy),
             ("ranking_probes_total", requests),
             ("ranking_probes_passed_total", requests * quality.available),
             ("ranking_candidates_judged_total", judged),
@@ -136,3 +160,10 @@ class Business(Exporter):
             ("ranking_orders_total", requests * quality.conversion),
         ):
             yield series(name, own), count
+        for name, count in (
+            ("users", requests),
+            ("complaints", requests * quality.complaints),
+            ("syncs", requests),
+            ("syncs_failed", requests * quality.syncs_failed),
+        ):
+            yield series(f"shop_{name}_total", {"version": revision}), count
