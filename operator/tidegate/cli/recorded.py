@@ -30,7 +30,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.cli.errors import UnreachableError, UsageError
 from tidegate.controller.asking import question_of
 from tidegate.core.observation import Answer, Reading
-from tidegate.core.scene import Check
+from tidegate.core.check import Check
 from tidegate.ports.metrics import Arms, Question, Subject
 from tidegate.rehearsal.past import Active, Release, releases
 from tidegate.rehearsal.replaying import Outcome, Watched, outcome, watched
@@ -199,7 +199,7 @@ class _Replay:
         metrics = self._asked.rollout.spec.metrics
         metric = next((one for one in metrics if one.name == probe.bound.metric), None)
         by_subset = metric is not None and metric.template in DESTINATION_TEMPLATES
-        return question_of(probe.bound, self._arms(by_subset=by_subset), metrics)
+        return question_of(probe.bound, self._arms(by_subset=by_subset), metric)
 
     def _arms(self, *, by_subset: bool) -> Arms:
         rollout, release = self._asked.rollout, self._release
