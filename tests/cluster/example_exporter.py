@@ -57,7 +57,7 @@ class Business(Exporter):
         self._counted_at = monotonic()
         self._requests_per_s = REQUESTS_PER_S
 
-    def says(self, revision: str = "", **quality: float) -> None:
+    def says(self, revision: str = "", /, **quality: float) -> None:
         """From now on that revision's answers are so; without one, those of all others."""
         with self.lock:
             if revision:

@@ -16,6 +16,7 @@ import pytest
 
 from demo.operator_process import install_rights
 from sandbox import Cluster
+from tests.cluster.example_documents import BAKE
 from tests.cluster.example_exporter import Business
 from tests.cluster.example_plays import Play, measured
 from tests.cluster.looks import recorded
@@ -56,7 +57,7 @@ BETTER = {"compliant": 0.8382, "ndcg": 0.512}
 def _verdict(status: dict[str, Any], metric: str) -> str:
     """What its first check says now."""
     checks = (check for check in status.get("checks", ()) if check["metric"] == metric)
-    return str(next(checks, {}).get("verdict"))
+    return next((str(check["verdict"]) for check in checks), "")
 
 
 def _released(on: Play[Business], *over: str, **quality: float) -> str:
@@ -164,3 +165,140 @@ def test_a_canary_waits_while_too_few_requests_come_in(play: Measured) -> None:
         assert (held["phase"]["name"], held["weight"]) == ("canary", 10)
         on.metrics.gets(20_000.0)
         on.ended(1, "Promoted")
+
+
+STEPS = {"five": (5, 1), "quarter": (25, 2), "half": (50, 4)}
+"""The canary's weight and pods in each step of the four-step document that has a hold."""
+
+
+def _walked(on: Play[Business], until: str) -> str:
+    """Through the steps before that one, each with its weight and pods; the canary's revision."""
+    full, canary = on.spec["replicas"], ""
+    for name, (weight, pods) in STEPS.items():
+        status = on.stands(name)
+        stable, canary = status["stableRevision"], str(status["canaryRevision"])
+        assert (status["weight"], on.weights()) == (weight, [100 - weight, weight])
+        assert on.pods() == {stable: (full, full), canary: (pods, pods)}
+        if name == until:
+            break
+        on.release(name)
+    return canary
+
+
+def test_four_steps_promote_what_reaches_its_targets_and_say_what_is_slow(play: Measured) -> None:
+    """Beyond 100 ms is told once; the last step waits for the target of 50 ms."""
+    with play("four-steps") as on:
+        canary = _released(on, BAKE, latency_s=0.15)
+        on.stands("five")
+        on.awaited("told", lambda s: "MetricWarning" in _reasons(s))
+        _walked(on, until="half")
+        on.release("half")
+        slow = on.awaited("waits", lambda s: "gate latency-p95 is fail" in s.get("message", ""))
+        assert (slow["phase"]["name"], slow["weight"]) == ("half", 50)
+        on.metrics.says(canary, latency_s=0.04)
+        assert on.ended(1, "Promoted")["stableRevision"] == canary
+        run = recorded(on.stage, on.shop, 1, "Promoted", "BakePassed")
+        passed = [e["what"] for e in run["status"]["history"] if e["reason"] == "PhasePassed"]
+        assert passed == ["five", "quarter", "half", "all"]
+
+
+@pytest.mark.parametrize(
+    ("step", "quality", "told"),
+    [
+        ("five", {"errors": 0.02}, "guard error-rate is"),
+        ("five", {"latency_s": 0.24}, "guard latency-p95 is"),
+        ("quarter", {"available": 0.99}, "guard availability is"),
+        ("quarter", {"accuracy": 0.8}, "guard accuracy is"),
+        ("half", {"available": 0.99, "accuracy": 0.8}, "guard health is 50"),
+    ],
+)
+def test_each_of_four_steps_sends_back_by_a_guard_of_its_own(
+    play: Measured, step: str, quality: dict[str, float], told: str
+) -> None:
+    with play("four-steps") as on:
+        _released(on, latency_s=0.04)
+        canary = _walked(on, until=step)
+        on.metrics.says(canary, **quality)
+        status = on.ended(1, "Reverted")
+        assert status["stableRevision"] != canary
+        assert told in status["message"]
+
+
+def test_one_signal_alone_does_not_send_back_from_the_third_step(play: Measured) -> None:
+    """Availability is 30 of 100: the score is 70, below the pass mark and not below marginal."""
+    with play("four-steps") as on:
+        _released(on, latency_s=0.04)
+        canary = _walked(on, until="half")
+        on.metrics.says(canary, available=0.99)
+        scored = on.awaited(
+            "scored",
+            lambda s: any(check.get("value") == 70 for check in s.get("checks", ())),
+        )
+        assert (scored["state"], scored["phase"]["name"]) == ("Progressing", "half")
+        on.awaited("told", lambda s: "MetricWarning" in _reasons(s))
+        assert on.stage.status(on.shop)["weight"] == 50
+
+
+def test_a_release_is_sent_back_from_its_bake(play: Measured) -> None:
+    """All of the requests went to the new version; the old pods were kept, and have them again."""
+    with play("four-steps") as on:
+        canary = _released(on, *STEPS, latency_s=0.04)
+        baking = on.stands(BAKE)
+        assert baking["stableRevision"] == canary
+        on.metrics.says(canary, latency_s=0.7)
+        status = on.ended(2, "Promoted")
+        assert (status["state"], status["stableRevision"] == canary) == ("Reverted", False)
+        recorded(on.stage, on.shop, 1, "Reverted", "GuardBreached")
+
+
+def test_a_release_in_two_rounds_is_promoted_on_its_score(play: Measured) -> None:
+    """Satisfaction is 25 of 100: 75 are too few for the pass mark of 95."""
+    with play("scorecard") as on:
+        canary = _released(on, latency_s=0.15, satisfaction=0.8)
+        assert on.stands("first-round")["weight"] == 10
+        on.release("first-round")
+        assert on.stands("second-round")["weight"] == 50
+        on.release("second-round")
+        few = on.awaited("held", lambda s: "gate success is undecided" in s.get("message", ""))
+        assert (few["phase"]["name"], few["weight"]) == ("second-round", 50)
+        on.metrics.says(canary, satisfaction=0.92)
+        assert on.ended(1, "Promoted")["stableRevision"] == canary
+
+
+@pytest.mark.parametrize(
+    ("quality", "guard"), [({"errors": 0.01}, "error-rate"), ({"latency_s": 0.24}, "latency")]
+)
+def test_a_release_in_two_rounds_is_sent_back_by_its_alarms(
+    play: Measured, quality: dict[str, float], guard: str
+) -> None:
+    with play("scorecard") as on:
+        canary = _released(on, latency_s=0.15)
+        on.stands("first-round")
+        on.metrics.says(canary, **quality)
+        status = on.ended(1, "Reverted")
+        assert status["stableRevision"] != canary
+        assert f"guard {guard} is" in status["message"]
+
+
+@pytest.mark.parametrize(
+    ("quality", "guard"),
+    [({"complaints": 0.03}, "complaints"), ({"syncs_failed": 0.02}, "sync-failures")],
+)
+def test_alarms_that_need_people_stop_a_release_where_it_is(
+    play: Measured, quality: dict[str, float], guard: str
+) -> None:
+    with play("scorecard") as on:
+        canary = _released(on, latency_s=0.15)
+        on.stands("first-round")
+        on.metrics.says(canary, **quality)
+        paused = on.awaited("paused", lambda s: s.get("state") == "Paused")
+        assert (paused["pause"]["by"], paused["weight"]) == (f"guard {guard}", 10)
+        on.metrics.says(canary, complaints=0.01, syncs_failed=0.005)
+        on.release("first-round")
+        on.stage.act(on.shop, "resume", "the callers were answered")
+        assert on.stands("second-round")["weight"] == 50
+
+
+def _reasons(status: dict[str, Any]) -> set[str]:
+    """Reasons in the journal of the run that is on."""
+    return {entry["reason"] for entry in (status.get("run") or {}).get("history", ())}

@@ -26,7 +26,6 @@ pytestmark = pytest.mark.api
 Played = Callable[..., AbstractContextManager[Play[ExampleMetrics]]]
 
 PHASES = {
-    "four-steps": {"five": (5, 1), "quarter": (25, 2), "half": (50, 4)},
     "hybrid": {
         "canary-5": (5, 1),
         "canary-20": (20, 4),
@@ -114,8 +113,6 @@ def test_where_nothing_is_previewed_the_switch_is_at_once(play: Played) -> None:
 @pytest.mark.parametrize(
     ("example", "phase", "metric"),
     [
-        ("four-steps", "five", "error-rate"),
-        ("four-steps", "half", "latency-p95"),
         ("hybrid", "canary-5", "agents-failed"),
         ("hybrid", "canary-20", "workflow-errors"),
         ("hybrid", "green-50", "memory"),
@@ -139,9 +136,7 @@ def test_a_document_is_sent_back_by_a_guard_of_its_own(
         _at_rest(on, first)
 
 
-@pytest.mark.parametrize(
-    ("example", "metric"), [("four-steps", "latency-p95"), ("hybrid", "error-rate")]
-)
+@pytest.mark.parametrize(("example", "metric"), [("hybrid", "error-rate")])
 def test_a_document_is_sent_back_from_its_bake(play: Played, example: str, metric: str) -> None:
     """All of the requests went to the new version; the old pods were kept, and have them again."""
     with play(example) as on:

@@ -77,12 +77,13 @@ def _spec(example: str, hold_s_max: float) -> RolloutSpec:
 
 
 def _asked(check: Check) -> Check:
-    return check.model_copy(update={"min": None, "max": GOOD_MAX})
+    plain = dict.fromkeys(("min", "compare", "scorecard", "warn_min", "warn_max", "min_samples"))
+    return check.model_copy(update=plain | {"metric": "error-rate", "max": GOOD_MAX})
 
 
 def _asked_in(phase: Phase, hold_s_max: float) -> Phase:
-    gates = tuple(map(_asked, phase.gates))
-    return phase.model_copy(update={"gates": gates, "hold_s": min(phase.hold_s, hold_s_max)})
+    checks = {"gates": tuple(map(_asked, phase.gates)), "guards": tuple(map(_asked, phase.guards))}
+    return phase.model_copy(update=checks | {"hold_s": min(phase.hold_s, hold_s_max)})
 
 
 def _played(example: str, *, bake: bool = False, hold_s_max: float = HOLD_S_MAX) -> Operator:
