@@ -29,8 +29,8 @@ from tidegate.api.constants import DESTINATION_TEMPLATES
 from tidegate.api.rollout import Rollout
 from tidegate.cli.errors import UnreachableError, UsageError
 from tidegate.controller.asking import question_of
-from tidegate.core.observation import Answer, Reading
 from tidegate.core.check import Check
+from tidegate.core.observation import Answer, Reading
 from tidegate.ports.metrics import Arms, Question, Subject
 from tidegate.rehearsal.past import Active, Release, releases
 from tidegate.rehearsal.replaying import Outcome, Watched, outcome, watched

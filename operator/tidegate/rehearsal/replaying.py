@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.constants import KUBERNETES_TEMPLATES
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.core import weighing
+from tidegate.core.check import Check
 from tidegate.core.observation import Reading
 from tidegate.core.proving import ONCE, tests_of
-from tidegate.core.check import Check
 from tidegate.core.scene import USUAL
 from tidegate.core.scoring import scored, scores
 from tidegate.core.testing import Trial, tested
