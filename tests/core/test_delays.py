@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import NOW, ago, error_guard, in_phase, read, spec
+from tests.core.scenes import NOW, ago, error_guard, in_phase, pods, read, spec
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
-from tidegate.api.status import Stage
+from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer, Reading
 
@@ -85,6 +85,37 @@ def test_outside_of_phases_there_is_no_delay():
     assert case.status_with(run=run).decided().effect == SetWeight("shop", 0)
 
 
+def between_phases(*known, pods_ready):
+    """Phase half is entered, and the routes still send the 10 % of the phase before."""
+    case = in_phase(
+        spec=spec(guards=(late_guard(60.0),)),
+        readings={"guard/0": known},
+        revisions=(pods("A", 4), pods("B", 2, pods_ready)),
+    )
+    return case.status_with(phase=PhaseStatus(index=1, name="half", entered_at=ago(200)))
+
+
+@pytest.mark.parametrize("pods_ready", [1, 2])
+def test_until_the_weight_of_a_phase_is_there_a_delayed_guard_watches_the_weight_before(pods_ready):
+    decision = between_phases(read(1, BAD), pods_ready=pods_ready).decided()
+    assert decision.status.run is None
+    assert decision.effect == SetWeight("shop", 0)
+
+
+def test_until_the_weight_of_a_phase_is_there_a_delayed_guard_may_be_blind():
+    assert between_phases(read(1, None), pods_ready=1).decided().status.blind_since == NOW
+
+
+def test_before_the_first_traffic_a_delayed_guard_is_neither_blind_nor_in_the_way():
+    case = guarded(60.0, read(1, None)).with_(weights=(0,), traffic=None)
+    seen = case.status.traffic.model_copy(update={"weight": 0})
+    decision = case.status_with(
+        traffic=seen, phase=PhaseStatus(index=0, name="ten", entered_at=ago(290))
+    ).decided()
+    assert decision.status.blind_since is None
+    assert decision.effect == SetWeight("shop", 10)
+
+
 def test_no_weight_rises_on_a_delayed_guard_whose_query_fails():
     case = guarded(900.0, FAILED, phases=(Phase(name="ten", weight=50, hold_s=60.0),))
     decision = case.decided()
@@ -137,8 +168,9 @@ ANY = st.lists(
 
 @given(ANY, st.floats(0.0, 400.0))
 def test_whatever_was_read_a_delay_only_takes_readings_away(known, delay_s):
-    counted = tuple(one for one in known if one.at >= ago(HELD_S - delay_s))
-    assert passed(gated(delay_s, *known).decided()) <= bool(counted)
+    late = tuple(one for one in known if one.at >= ago(HELD_S - delay_s))
+    assert passed(gated(delay_s, *known).decided()) <= bool(late)
+    counted = tuple(one for one in known if one.at < ago(HELD_S) or one in late)
     late, plain = guarded(delay_s, *known).decided(), guarded(None, *counted).decided()
     assert (late.status.run is None) is (plain.status.run is None)
 

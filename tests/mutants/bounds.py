@@ -27,6 +27,19 @@ MUTANTS = (
         (DELAYS + "test_a_weight_that_others_keep_changing_does_not_begin_the_delay_anew",),
     ),
     Mutant(
+        "a delay keeps a guard off from the moment its phase is entered",
+        PAGE,
+        "core/scene.py",
+        "        if at is None or at.reached_at is None or self.run is None:\n",
+        "        if at is not None and at.reached_at is None:\n"
+        "            return bool(check.bound.delay_s)\n"
+        "        if at is None or at.reached_at is None or self.run is None:\n",
+        (
+            DELAYS + "test_until_the_weight_of_a_phase_is_there_a_delayed_guard_watches_the_weight"
+            "_before",
+        ),
+    ),
+    Mutant(
         "a query that is wrong counts as a failed measurement",
         PAGE,
         "core/verdicts.py",

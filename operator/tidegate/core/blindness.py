@@ -55,7 +55,7 @@ def _unseen(scene: Scene) -> set[str]:
         if check.id in known
         and known[check.id].verdict in _NOTHING
         and not known[check.id].ignored
-        and scene.now >= scene.counts_from(check)
+        and not scene.early(check, scene.now)
     }
 
 

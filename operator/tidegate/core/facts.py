@@ -129,7 +129,7 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
         return None
     asked = (check.bound.metric, bound_text(check.bound), check.card.about if check.card else "")
     since = scene.measured_since
-    counts = max(since or ALWAYS, scene.counts_from(check))
+    counts = max(since or ALWAYS, scene.gate_counts_from(check))
     before = known.measured_at is not None and known.measured_at < counts
     return None if before or (known.metric, known.bound, known.about) != asked else known
 

@@ -304,25 +304,36 @@ class Scene:
 
     def _timed(self, check: Check, raw: tuple[Reading, ...]) -> tuple[Reading, ...]:
         """The readings with what their times say to a check that asks for it."""
-        bound, counts, due = check.bound, self.counts_from(check), self.data_due_from
+        bound, due = check.bound, self.data_due_from
         unmeasured = isinstance(bound, Guard) and (bound.on_no_data, bound.on_error) != USUAL
-        if counts == ALWAYS and not unmeasured:
+        if not bound.delay_s and not unmeasured:
             return raw
+        told = ((one, self.early(check, one.at)) for one in raw)
         return tuple(
-            replace(one, early=one.at < counts, due=unmeasured and one.at >= max(counts, due))
-            for one in raw
+            replace(one, early=early, due=unmeasured and not early and one.at >= due)
+            for one, early in told
         )
 
-    def counts_from(self, check: Check) -> datetime:
-        """From when readings of a check count; NEVER before its delay has begun.
+    def early(self, check: Check, moment: datetime) -> bool:
+        """Whether what is measured then is within the check's delay.
 
-        Outside of phases there is no delay: whatever is promoted was watched in them.
+        A gate's begins with the hold of its phase. A guard's begins when the weight of a phase is
+        there, and only holds for that time: it watches before and after, for it is all there is
+        while pods for more traffic are waited for.
         """
+        if isinstance(check.bound, Gate):
+            return moment < self.gate_counts_from(check)
+        at, delay = self.status.phase, timedelta(seconds=check.bound.delay_s or 0.0)
+        if at is None or at.reached_at is None or self.run is None:
+            return False
+        return at.reached_at <= moment < at.reached_at + delay
+
+    def gate_counts_from(self, check: Check) -> datetime:
+        """From when readings of a gate count; NEVER before its delay has begun; any of a guard."""
         delay_s, at = check.bound.delay_s, self.status.phase
-        if not delay_s or at is None or self.run is None or self.run.stage is not Stage.PHASE:
+        if not delay_s or at is None or not isinstance(check.bound, Gate):
             return ALWAYS
-        begins = at.started_at if isinstance(check.bound, Gate) else at.reached_at
-        return NEVER if begins is None else begins + timedelta(seconds=delay_s)
+        return NEVER if at.started_at is None else at.started_at + timedelta(seconds=delay_s)
 
     @property
     def data_due_from(self) -> datetime:
