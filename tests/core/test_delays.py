@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import NOW, ago, error_guard, in_phase, pods, read, spec
+from tests.core.scenes import NOW, ago, asked, error_guard, in_phase, pods, read, spec
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
 from tidegate.api.phases import Phase
@@ -79,7 +80,43 @@ def test_a_weight_that_others_keep_changing_does_not_begin_the_delay_anew():
     assert case.status_with(traffic=traffic).decided().status.run is None
 
 
-def test_outside_of_phases_there_is_no_delay():
+def warmed_up(next_phases=()):
+    """Phase ten is over; within its delay of a minute the guard failed twice, and passed since."""
+    known = (read(250, BAD), read(230, BAD), read(1, GOOD))
+    ten = Phase(name="ten", weight=10, hold_s=60.0)
+    guard = late_guard(60.0, breaches=2, of=3)
+    return in_phase(
+        spec=spec(guards=(guard,), phases=(ten, *next_phases)), readings={"guard/0": known}
+    )
+
+
+@pytest.mark.parametrize(
+    ("later", "then"), [((), Stage.PROMOTING), ((Phase(name="half", weight=50),), Stage.PHASE)]
+)
+def test_what_failed_within_the_delay_of_a_phase_counts_in_none_after_it(later, then):
+    case = warmed_up(later)
+    status = case.decided().status
+    for _ in range(3):
+        assert status.run is not None
+        assert status.run.stage is then
+        assert status.phase is None or status.phase.name != "ten"
+        status = case.with_(status=status).decided().status
+
+
+def test_a_promotion_that_a_person_asks_for_within_the_delay_does_not_end_it():
+    case = guarded(400.0, read(1, BAD)).with_(actions=(asked("promote"),))
+    status = case.decided().status
+    for _ in range(3):
+        case = case.with_(status=status, actions=())
+        status = case.decided().status
+        assert status.run is not None
+    assert status.run.stage is Stage.PROMOTING
+    assert case.decided(NOW + timedelta(seconds=2)).status.run is not None
+    failing = case.with_(readings={"guard/0": (Reading(ago(-121), Answer.OK, value=BAD),)})
+    assert failing.decided(NOW + timedelta(seconds=122)).status.run is None
+
+
+def test_a_promotion_begins_no_delay():
     case = guarded(900.0, read(1, BAD)).status_with(phase=None)
     run = case.status.run.model_copy(update={"stage": Stage.PROMOTING})
     assert case.status_with(run=run).decided().effect == SetWeight("shop", 0)

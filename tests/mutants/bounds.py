@@ -30,14 +30,21 @@ MUTANTS = (
         "a delay keeps a guard off from the moment its phase is entered",
         PAGE,
         "core/scene.py",
-        "        if at is None or at.reached_at is None or self.run is None:\n",
-        "        if at is not None and at.reached_at is None:\n"
-        "            return bool(check.bound.delay_s)\n"
-        "        if at is None or at.reached_at is None or self.run is None:\n",
+        "        begins = run.reached if now is None else (*run.reached, now)\n",
+        "        if at is not None and now is None:\n            return True\n"
+        "        begins = run.reached if now is None else (*run.reached, now)\n",
         (
             DELAYS + "test_until_the_weight_of_a_phase_is_there_a_delayed_guard_watches_the_weight"
             "_before",
         ),
+    ),
+    Mutant(
+        "what failed within a delay counts once its phase is over",
+        PAGE,
+        "core/running.py",
+        "    return (*run.reached, left.reached_at)[-MAX_PHASES:]\n",
+        "    return run.reached\n",
+        (DELAYS + "test_what_failed_within_the_delay_of_a_phase_counts_in_none_after_it",),
     ),
     Mutant(
         "a query that is wrong counts as a failed measurement",

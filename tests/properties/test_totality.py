@@ -77,6 +77,7 @@ runs = model(
     baking_since=MAYBE_TIMES,
     undo=st.sampled_from(["", "", "x" * 1024]),
     warned=st.sampled_from([(), ("guard/0",)]),
+    reached=st.lists(TIMES, max_size=2).map(tuple),
     min_replicas=st.integers(0, 5),
 )
 phases = model(

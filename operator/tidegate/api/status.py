@@ -98,6 +98,13 @@ class RunStatus(ApiModel):
     baking_since: Timestamp | None = Field(
         None, description="When it was promoted and its bake began, in UTC."
     )
+    reached: tuple[Timestamp, ...] = Field(
+        (),
+        max_length=limits.MAX_PHASES,
+        description="When the weights of phases that it left were first there, in UTC, oldest "
+        "first; what was within a guard's delay from then counts in no later phase.",
+        json_schema_extra=ATOMIC,
+    )
     undo: Message = Field(
         "",
         description="Why the run goes back to a proven revision, without phases and without "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import HttpMatch, Phase
 from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core import deadlines, observing, reasons, shifting
@@ -244,6 +245,7 @@ def enter(scene: Scene, index: int) -> Step:
     """Move to that phase, or to promotion after the last one; what it was like is not asked."""
     run = scene.run
     assert run is not None, "called only while a run is on"
+    run = run.model_copy(update={"reached": _reached(scene)})
     if index >= len(scene.spec.phases):
         message = f"all phases are over; promoting revision {run.to_revision}"
         moved = changed(
@@ -262,6 +264,15 @@ def enter(scene: Scene, index: int) -> Step:
     )
     status = note_run(status, scene.now, phase.name, reasons.PHASE_STARTED, message)
     return Step(status, notes=(Note(reasons.PHASE_STARTED, message),), reason=reasons.PHASE_STARTED)
+
+
+def _reached(scene: Scene) -> tuple[datetime, ...]:
+    """When the weights of this run's phases were there, with that of the phase that is left."""
+    run, left = scene.run, scene.status.phase
+    assert run is not None, "called only while a run is on"
+    if left is None or left.reached_at is None or left.reached_at in run.reached:
+        return run.reached
+    return (*run.reached, left.reached_at)[-MAX_PHASES:]
 
 
 def _skipped(scene: Scene) -> Step | None:

@@ -319,19 +319,22 @@ class Scene:
 
         A gate's begins with the hold of its phase. A guard's begins when the weight of a phase is
         there, and only holds for that time: it watches before and after, for it is all there is
-        while pods for more traffic are waited for.
+        while pods for more traffic are waited for. What was early stays so in later phases and in
+        the promotion.
         """
         if isinstance(check.bound, Gate):
             return moment < self.gate_counts_from(check)
-        at, delay = self.status.phase, timedelta(seconds=check.bound.delay_s or 0.0)
-        if at is None or at.reached_at is None or self.run is None:
+        at, run, delay_s = self.status.phase, self.run, check.bound.delay_s
+        if not delay_s or run is None:
             return False
-        return at.reached_at <= moment < at.reached_at + delay
+        delay, now = timedelta(seconds=delay_s), at.reached_at if at else None
+        begins = run.reached if now is None else (*run.reached, now)
+        return any(begin <= moment < begin + delay for begin in begins)
 
     def gate_counts_from(self, check: Check) -> datetime:
         """From when readings of a gate count; NEVER before its delay has begun; any of a guard."""
         delay_s, at = check.bound.delay_s, self.status.phase
-        if not delay_s or at is None or not isinstance(check.bound, Gate):
+        if not delay_s or at is None or isinstance(check.bound, Guard):
             return ALWAYS
         return NEVER if at.started_at is None else at.started_at + timedelta(seconds=delay_s)
 
