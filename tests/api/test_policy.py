@@ -118,7 +118,9 @@ def test_too_many_policies_are_a_problem_rather_than_forgotten():
     assert not any(one.problem for one in applied_to(spec, many[:MAX_POLICIES]))
     found = applied_to(spec, many)
     assert len(found) == MAX_POLICIES
-    assert f"{MAX_POLICIES + 1} RolloutPolicies match this Rollout" in found[-1].problem
+    assert f"{MAX_POLICIES + 1} RolloutPolicies match this Rollout" in found[-1].surplus
+    assert not any(one.problem for one in found)
+    assert all(one.guards for one in found)
 
 
 def test_a_template_that_a_plain_service_cannot_answer_is_a_problem_there_and_only_there():

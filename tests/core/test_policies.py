@@ -12,6 +12,7 @@ from tidegate.api.checks import Guard, Metric
 from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
+from tidegate.api.policy_checks import applied_to
 from tidegate.api.status import PhaseStatus, PolicyInForce, Stage
 from tidegate.core.decision import PointDestination, SetWeight
 from tidegate.core.storing import stored_first
@@ -59,6 +60,29 @@ def test_a_guard_of_a_phase_stands_in_for_no_policy():
     loose = error_guard().model_copy(update={"max": 1.0})
     phases = (Phase(name="ten", weight=10, hold_s=60.0, guards=(loose,)),)
     assert reverted(run(0.25, spec=spec(phases=phases)).decided())
+
+
+def nine(eighth="enforce", **fields):
+    """Nine policies as they hold for a Rollout, which may have eight; `fields` are the spec's."""
+    modes = ["enforce"] * 7 + [eighth, "enforce"]
+    many = [policy(name=f"p{i}", mode=mode) for i, mode in enumerate(modes)]
+    return applied_to(spec(**fields), many)
+
+
+@pytest.mark.parametrize("eighth", ["enforce", "observe"])
+def test_a_ninth_policy_holds_the_release_whatever_the_mode_of_the_eighth(eighth):
+    well = {f"policy/p{i}/0": (read(1, 0.0),) for i in range(8)}
+    case = in_phase(policies=nine(eighth), readings=well | {"guard/0": (read(1, 0.0),)})
+    decision = case.decided()
+    assert decision.status.phase.name == "ten"
+    assert "9 RolloutPolicies match this Rollout, 8 may" in decision.status.message
+    assert decision.status.policies[-1].mode == "invalid"
+
+
+def test_a_ninth_policy_disarms_no_guard_of_the_eighth():
+    bad = {"policy/p7/0": (read(1, 0.25),)}
+    case = in_phase(policies=nine(), readings=bad | {"guard/0": (read(1, 0.0),)})
+    assert reverted(case.decided())
 
 
 own_guards = st.lists(

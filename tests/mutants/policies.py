@@ -9,6 +9,14 @@ ISSUE = "docs/reference/policies.md"
 
 MUTANTS = (
     Mutant(
+        "a ninth policy is forgotten where the eighth only tells",
+        ISSUE,
+        "core/policing.py",
+        "        if policy.surplus:\n",
+        "        if policy.surplus and not policy.tells_only(scene.spec.mode):\n",
+        (CORE + "test_a_ninth_policy_holds_the_release_whatever_the_mode_of_the_eighth",),
+    ),
+    Mutant(
         "mode observe of a Rollout silences the guards of a policy",
         ISSUE,
         "core/scene.py",

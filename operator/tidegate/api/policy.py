@@ -135,6 +135,8 @@ class Policy:
     generation: int = 0
     spec: RolloutPolicySpec = field(default_factory=RolloutPolicySpec)
     problem: str = ""
+    surplus: str = ""
+    """Why nothing goes on though its guards are watched: others match that may not. Mode or not."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Policy":

@@ -94,7 +94,8 @@ def matching(
 def applied_to(spec: RolloutSpec, policies: Sequence[Policy]) -> tuple[Policy, ...]:
     """The matching policies as they hold for that very spec: what cannot is a problem of theirs.
 
-    One that is too many counts as a problem of the last that is taken.
+    One that is too many is an obstacle, whatever the mode of the last that is taken and tells of
+    it: nobody knows what its guards would say. The guards of those that are taken are watched on.
     """
     kept = [_fitting(policy, spec) for policy in policies[:MAX_POLICIES]]
     if len(policies) > MAX_POLICIES:
@@ -102,7 +103,7 @@ def applied_to(spec: RolloutSpec, policies: Sequence[Policy]) -> tuple[Policy, .
             f"{len(policies)} RolloutPolicies match this Rollout, {MAX_POLICIES} may; make fewer "
             "match"
         )
-        kept[-1] = replace(kept[-1], problem=kept[-1].problem or message)
+        kept[-1] = replace(kept[-1], surplus=message)
     return tuple(kept)
 
 

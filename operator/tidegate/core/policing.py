@@ -24,6 +24,8 @@ def obstacle(scene: Scene) -> str:
     A way back is held up by nothing.
     """
     for policy in () if scene.undo else scene.rollout.policies:
+        if policy.surplus:
+            return policy.surplus
         if policy.problem and not policy.tells_only(scene.spec.mode):
             return f"RolloutPolicy {policy.name} cannot be applied: {policy.problem}"
     return ""
@@ -64,9 +66,9 @@ def _in_force(scene: Scene, policy: Policy) -> PolicyInForce:
     return PolicyInForce(
         name=policy.name,
         generation=policy.generation,
-        mode="invalid" if policy.problem else "observe" if told else "enforce",
+        mode="invalid" if policy.problem or policy.surplus else "observe" if told else "enforce",
         guards=len(policy.guards),
-        message=policy.problem,
+        message=policy.problem or policy.surplus,
         blind_since=(since or scene.now) if blindness.of_owner(scene, policy.name) else None,
     )
 
