@@ -13,6 +13,7 @@ from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.policy_checks import applied_to
+from tidegate.api.scorecards import Member, Scorecard
 from tidegate.api.status import PhaseStatus, PolicyInForce, Stage
 from tidegate.core.decision import PointDestination, SetWeight
 from tidegate.core.storing import stored_first
@@ -351,3 +352,29 @@ def test_where_nobody_can_be_compared_with_a_policys_comparison_rests():
     compared = Guard(metric="errors", compare=Compare(to="stable", max_increase=0.1))
     case = run(0.25, policy(compared), weights=(100,), stage=Stage.PROMOTING)
     assert ID not in {check.id for check in case.decided().status.checks}
+
+
+def vanished(name="house", **fields):
+    """A run whose guard asks for a metric of a policy that defines it no more."""
+    blind = Blind(after_s=60.0, then="revert")
+    guarded = spec(guards=(Guard(metric=f"{name}/errors", max=0.01),), blind=blind)
+    case = in_phase(spec=guarded, readings={}, **fields)
+    return case.status_with(blind_since=ago(60))
+
+
+@pytest.mark.parametrize("policies", [(), (policy(problem="spec.guards[0]: is odd"),)])
+def test_a_metric_that_vanishes_with_its_policy_is_blindness_and_not_a_restart(policies):
+    assert reverted(vanished(policies=policies).decided())
+    asked_soon = vanished(policies=(policy(),))
+    assert not reverted(asked_soon.decided())
+
+
+def test_a_score_is_blind_once_those_of_its_members_that_can_be_asked_were():
+    members = tuple(Member(metric=name, weight=1, max=0.01) for name in ("errors", "gone"))
+    card = Scorecard(name="health", pass_mark=90, members=members)
+    guards = (Guard(scorecard="health"),)
+    blind = Blind(after_s=60.0, then="revert")
+    case = in_phase(spec=spec(scorecards=(card,), guards=guards, blind=blind), readings={})
+    case = case.status_with(blind_since=ago(60))
+    assert not reverted(case.decided())
+    assert reverted(case.with_(readings={"guard/0:errors": (read(1, 0.0),)}).decided())

@@ -9,6 +9,14 @@ ISSUE = "docs/reference/policies.md"
 
 MUTANTS = (
     Mutant(
+        "a guard whose metric is gone is taken for one that was not asked yet, for ever",
+        ISSUE,
+        "core/blindness.py",
+        "        or scene.rollout.metric(probe.id, probe.bound.metric) is None\n",
+        "",
+        (CORE + "test_a_metric_that_vanishes_with_its_policy_is_blindness_and_not_a_restart",),
+    ),
+    Mutant(
         "a ninth policy is forgotten where the eighth only tells",
         ISSUE,
         "core/policing.py",

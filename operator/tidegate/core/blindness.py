@@ -15,6 +15,7 @@ from tidegate.api.blind import Blind
 from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.policy import policy_of_id
 from tidegate.api.status import Stage
+from tidegate.core.check import Check
 from tidegate.core.scene import Scene
 
 BLIND: Final = "blind"
@@ -73,13 +74,14 @@ def too_long(scene: Scene, *, told: bool) -> Iterator[tuple[str, str, str, bool]
     """Each blindness that has lasted its time: what it is, what it asks for, a sentence, alarm.
 
     With `told` of guards that only tell, else of those that are enforced. A guard that this process
-    did not ask yet, as after a restart, is not blind: it may see well.
+    did not ask yet, as after a restart, is not blind: it may see well. One that
+    cannot be asked, for nobody defines its metric any more, is.
     """
     unseen = _unseen(scene)
     guards = [
         (check, guard)
         for check, guard in scene.guards()
-        if check.id in unseen and scene.tells_only(check) is told and scene.answers(check)
+        if check.id in unseen and scene.tells_only(check) is told and _asked(scene, check)
     ]
     shared = {policy_of_id(check.id) for check, guard in guards if guard.blind is None}
     for owner, blind, since in _rules(scene):
@@ -93,6 +95,15 @@ def too_long(scene: Scene, *, told: bool) -> Iterator[tuple[str, str, str, bool]
             why = f"guard {check.name} could not be measured for {guard.blind.after_s:g}s"
             alarm = guard.loudness != "info"
             yield f"{BLIND}/{check.id}", guard.blind.then, f"{why} ({guard.loudness})", alarm
+
+
+def _asked(scene: Scene, check: Check) -> bool:
+    """Whether there is an answer, or each question was answered or can never be."""
+    return bool(scene.answers(check)) or all(
+        scene.observed.readings.get(probe.id)
+        or scene.rollout.metric(probe.id, probe.bound.metric) is None
+        for probe in check.probes
+    )
 
 
 def _rules(scene: Scene) -> Iterator[tuple[str, Blind, datetime | None]]:
