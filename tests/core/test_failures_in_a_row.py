@@ -73,6 +73,16 @@ def test_after_a_restart_the_failures_before_it_still_count():
     assert passed.decided().status.run is not None
 
 
+@pytest.mark.parametrize(("apart_s", "trips"), [(35.0, True), (36.0, False)])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_gap_that_nobody_watched_ends_the_row(apart_s, trips, restarted):
+    guard, old = row_guard(3), readings([BAD, BAD], first_s=1.0 + apart_s)
+    before = watched(guard, old).decided().status
+    case = watched(guard, (*(() if restarted else old), read(1, BAD)))
+    decision = case.status_with(checks=before.checks).decided()
+    assert (decision.status.run is None) is trips
+
+
 def test_no_data_between_two_failures_neither_counts_nor_calms():
     decision = watched(row_guard(2), readings([BAD, None, "error", BAD])).decided()
     assert decision.status.last_run.message.endswith("(failed 2 in a row; critical)")

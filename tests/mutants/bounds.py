@@ -47,6 +47,14 @@ MUTANTS = (
         (DELAYS + "test_what_failed_within_the_delay_of_a_phase_counts_in_none_after_it",),
     ),
     Mutant(
+        "failures from before a gap count on",
+        PAGE,
+        "core/failing.py",
+        "        if seen_at is not None and reading.at - seen_at > limit:\n            row = 0\n",
+        "",
+        (ROWS + "test_a_gap_that_nobody_watched_ends_the_row",),
+    ),
+    Mutant(
         "a query that is wrong counts as a failed measurement",
         PAGE,
         "core/verdicts.py",

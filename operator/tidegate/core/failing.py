@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Guard
 from tidegate.core.observation import Reading
-from tidegate.core.verdicts import judge
+from tidegate.core.verdicts import judge, stale_after_s
 
 
 def in_a_row(
@@ -20,7 +20,8 @@ def in_a_row(
     """Failed measurements since the last that passed, at most `failures`; 0 without `failures`.
 
     What measured nothing neither counts nor ends the row. Who resumes has understood what a guard
-    with `then: pause` saw before, so its row starts over.
+    with `then: pause` saw before, so its row starts over. So does any row after a gap longer than
+    the staleness limit: what was not watched did not fail in a row.
     """
     if guard.failures is None:
         return 0
@@ -28,9 +29,13 @@ def in_a_row(
     since = resumed_at if guard.then == "pause" else None
     if seen_at is None or (since is not None and seen_at <= since) or _set_back(readings, seen_at):
         row, seen_at = 0, since
+    limit = timedelta(seconds=stale_after_s(guard))
     for reading in readings:
         if seen_at is not None and reading.at <= seen_at:
             continue
+        if seen_at is not None and reading.at - seen_at > limit:
+            row = 0
+        seen_at = reading.at
         verdict = judge(guard, reading)
         if verdict is Verdict.FAIL:
             row += 1

@@ -143,12 +143,22 @@ def guard_breached(guard: Guard, readings: Sequence[Reading]) -> bool:
     """Whether `breaches` of the last `of` *measured* readings failed, or `failures` in a row.
 
     Readings that measured nothing (no data, error, too few samples) neither help nor hurt, unless
-    `onNoData` or `onError` counts them as failed.
+    `onNoData` or `onError` counts them as failed. What stands in a row was watched without a gap.
     """
     needed, among = guard.row
-    verdicts = (judge(guard, reading) for reading in reversed(readings))
+    watched = readings if guard.failures is None else _without_gap(guard, readings)
+    verdicts = (judge(guard, reading) for reading in reversed(watched))
     measured = (v for v in verdicts if v in (Verdict.PASS, Verdict.FAIL))
     return [*islice(measured, among)].count(Verdict.FAIL) >= needed
+
+
+def _without_gap(guard: Guard, readings: Sequence[Reading]) -> Sequence[Reading]:
+    """The newest readings that are no further apart than the staleness limit."""
+    limit = timedelta(seconds=stale_after_s(guard))
+    for place in range(len(readings) - 1, 0, -1):
+        if readings[place].at - readings[place - 1].at > limit:
+            return readings[place:]
+    return readings
 
 
 def _passing_since(
