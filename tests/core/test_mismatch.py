@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.scenes import ago, counted, in_phase, read, spec
+from tests.core.scenes import NOW, ago, counted, in_phase, read, spec
 from tests.core.trials import GATED, GOOD, PATIENT, RUINOUS, gated, guarded, windows
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Gate
+from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.status import Stage
 from tidegate.core.observation import TrafficReading
@@ -113,3 +114,38 @@ def test_no_share_makes_more_pass_than_the_right_one(stable, canary):
     assert verdict(case) in (Verdict.PASS, Verdict.UNDECIDED)
     if decision.status.traffic.mismatch_since is not None:
         assert verdict(case) is Verdict.UNDECIDED
+
+
+ONCE = Compare.model_validate({"to": "stable", "test": "welch", "margin": 1.5})
+SEQUENTIAL = GATED.phases[0].gates[0].compare
+
+
+def wrong_until_now(compare):
+    """A gate that waits since the shares went wrong 250 s ago, in a phase of 280 s."""
+    gate = GATED.phases[0].gates[0].model_copy(update={"compare": compare})
+    phases = (GATED.phases[0].model_copy(update={"gates": (gate,)}),)
+    case = gated(()).with_(spec=GATED.model_copy(update={"phases": phases}), traffic=WRONG)
+    traffic = case.status.traffic.model_copy(update={"mismatch_since": ago(250)})
+    return case.status_with(traffic=traffic).with_(readings={"gate/0/0": SHOWN})
+
+
+@pytest.mark.parametrize("compare", [SEQUENTIAL, ONCE])
+def test_what_a_gate_sees_while_the_shares_are_wrong_is_no_evidence_afterwards_either(compare):
+    case = wrong_until_now(compare)
+    wrong = case.decided().status
+    assert all(one.until <= ago(250) and one.look is None for one in wrong.evidence)
+    right = case.with_(status=wrong, traffic=RIGHT).decided().status
+    assert right.traffic.mismatch_until == NOW
+    assert right.evidence == wrong.evidence
+    assert right.checks[0].verdict is not Verdict.PASS
+    later = case.with_(status=right, traffic=RIGHT).decided().status
+    assert later.evidence == wrong.evidence
+    assert later.phase is not None
+
+
+def test_what_a_gate_sees_after_the_shares_are_right_again_counts():
+    case = wrong_until_now(SEQUENTIAL)
+    right = case.with_(status=case.decided().status, traffic=RIGHT).decided().status
+    ended = right.traffic.model_copy(update={"mismatch_until": ago(275)})
+    case = case.with_(traffic=RIGHT, status=right.model_copy(update={"traffic": ended}))
+    assert verdict(case) is Verdict.PASS

@@ -16,7 +16,20 @@ METRICS = "docs/reference/metrics.md"
 
 OBSERVING = "tests/properties/test_observing.py::"
 
+MISMATCH = "tests/core/test_mismatch.py::"
+
 MUTANTS = (
+    Mutant(
+        "a gate passes on what was measured while the shares were wrong, once they are right",
+        "docs/reference/comparison.md",
+        "core/proving.py",
+        "    right = right_since(scene) if trial.gate else None\n",
+        "    right = None\n",
+        (
+            MISMATCH + "test_what_a_gate_sees_while_the_shares_are_wrong_is_no_evidence"
+            "_afterwards_either",
+        ),
+    ),
     Mutant(
         "a metric that only tells sends a release back",
         "argo-rollouts #2819",

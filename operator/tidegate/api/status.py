@@ -214,6 +214,11 @@ class TrafficStatus(ApiModel):
         description="Since when requests are shared out otherwise than asked, beyond chance, in "
         "UTC; none while they are not.",
     )
+    mismatch_until: Timestamp | None = Field(
+        None,
+        description="When requests were last found to be shared out as asked again, in UTC; what "
+        "gates with a test gather begins anew then.",
+    )
     missing: bool = Field(
         default=False,
         description="Whether a route that Tidegate made is not there; all times count anew then.",

@@ -2,8 +2,9 @@
 
 It is looked for once the phase's clock runs, so after the share was seen as asked. Who is compared
 then may be other people than by lot (sessions that stick, a proxy that was left out), and what a
-test says of them may be about that. So a gate with a test gives no verdict while it lasts; guards
-go on, for a suspicion that the release is bad needs no fair comparison.
+test says of them may be about that. So a gate with a test gives no verdict while it lasts and
+gathers nothing, nor takes its single look; guards go on, for a suspicion that the release is bad
+needs no fair comparison.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from tidegate.api.status import RolloutStatus, Stage, TrafficStatus
 from tidegate.core import reasons
 from tidegate.core.convergence import Seen, share
 from tidegate.core.decision import Note
+from tidegate.core.observation import Reading
 from tidegate.core.scene import Scene
 from tidegate.core.switching import ALL
+from tidegate.core.testing import ends
 
 SUSPECT = "the canary does not get the share that the routes ask for, so nothing is concluded"
 
@@ -61,13 +64,34 @@ def dated(scene: Scene, traffic: TrafficStatus | None) -> TrafficStatus | None:
     """
     if traffic is None:
         return None
+    known = scene.status.traffic
+    began, ended = (known.mismatch_since, known.mismatch_until) if known else (None, None)
+    since = (began or scene.now) if mismatched(scene) else None
+    if began is not None and since is None:
+        ended = scene.now
+    if (since, ended) == (traffic.mismatch_since, traffic.mismatch_until):
+        return traffic
+    return traffic.model_copy(update={"mismatch_since": since, "mismatch_until": ended})
+
+
+def right_since(scene: Scene) -> datetime | None:
+    """When the last mismatch ended, which may be found in this pass; None where there was none."""
+    known = scene.status.traffic
+    if known is None:
+        return None
+    ends_now = known.mismatch_since is not None and not mismatched(scene)
+    return scene.now if ends_now else known.mismatch_until
+
+
+def comparable(scene: Scene, readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """The readings of a gate with a test whose windows were over before the shares went wrong.
+
+    All of them while the shares are right: `right_since` then says from when they count.
+    """
+    if not mismatched(scene):
+        return readings
     known = scene.status.traffic.mismatch_since if scene.status.traffic else None
-    since = (known or scene.now) if mismatched(scene) else None
-    return (
-        traffic
-        if since == traffic.mismatch_since
-        else traffic.model_copy(update={"mismatch_since": since})
-    )
+    return tuple(one for one in readings if ends(one) <= (known or scene.now))
 
 
 def note(scene: Scene, before: RolloutStatus) -> tuple[Note, ...]:

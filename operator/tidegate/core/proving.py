@@ -20,7 +20,7 @@ from tidegate.api.rollout import RolloutSpec
 from tidegate.core import failing, looking, weighing
 from tidegate.core.check import Check
 from tidegate.core.comparing import stable_failed
-from tidegate.core.mismatch import SUSPECT, mismatched
+from tidegate.core.mismatch import SUSPECT, comparable, mismatched, right_since
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Scene
 from tidegate.core.testing import Judged, Trial, tested
@@ -119,22 +119,27 @@ def _understood(scene: Scene, trial: Trial, known: CheckEvidence | None) -> Chec
 def _added(
     scene: Scene, trial: Trial, readings: tuple[Reading, ...], known: CheckEvidence | None
 ) -> CheckEvidence | None:
-    since = _since(scene)
+    since = _since(scene, trial)
+    readings = comparable(scene, readings) if trial.gate else readings
     if trial.compare.test not in ONCE:
         return weighing.added(trial, readings, known, since)
     phase, started = scene.phase, scene.status.phase.started_at if scene.status.phase else None
     if phase is None or started is None:
         return None  # its hold has not begun
     over = scene.now >= started + timedelta(seconds=phase.hold_s)
-    look_at = scene.now if over else None
+    look_at = scene.now if over and not (trial.gate and mismatched(scene)) else None
     return looking.added(trial, readings, known, max(since, started), look_at=look_at)
 
 
-def _since(scene: Scene) -> datetime:
-    """From when windows count: none may mix two weights or two stables, nor span a resume."""
+def _since(scene: Scene, trial: Trial) -> datetime:
+    """From when windows count: none may mix two weights or two stables, nor span a resume.
+
+    Of a gate none may be from while the shares were not as asked either.
+    """
     traffic, resumed = scene.status.traffic, scene.status.resumed_at
     stable_since = traffic.stable_since if traffic else None
-    times = (scene.weight_since, scene.measured_since, stable_since, resumed)
+    right = right_since(scene) if trial.gate else None
+    times = (scene.weight_since, scene.measured_since, stable_since, resumed, right)
     return max(time for time in times if time is not None)
 
 
@@ -178,7 +183,7 @@ def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
 
 def _seen_so(scene: Scene, trial: Trial, known: CheckEvidence) -> bool:
     """Whether a whole window was counted at the present weight: no pass is for more than that."""
-    return known.until - timedelta(seconds=trial.bound.interval_s) >= _since(scene)
+    return known.until - timedelta(seconds=trial.bound.interval_s) >= _since(scene, trial)
 
 
 def trouble(check: Check, last: Reading) -> str:
