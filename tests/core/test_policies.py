@@ -378,3 +378,12 @@ def test_a_score_is_blind_once_those_of_its_members_that_can_be_asked_were():
     case = case.status_with(blind_since=ago(60))
     assert not reverted(case.decided())
     assert reverted(case.with_(readings={"guard/0:errors": (read(1, 0.0),)}).decided())
+
+
+def test_a_policy_that_is_not_understood_holds_back_no_revert_of_a_late_phase():
+    phase = Phase(name="ten", weight=10, hold_s=60.0, deadline_s=100.0, on_timeout="revert")
+    case = run(0.0, policy(problem="is odd"), spec=spec(phases=(phase,)))
+    assert not reverted(case.status_with(deadline_since=ago(99)).decided())
+    late = case.status_with(deadline_since=ago(101)).decided()
+    assert reverted(late)
+    assert late.status.last_run.reason == "PhaseDeadlineExceeded"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import blindness, capacity, deadlines, going_back, observing, policing, reasons
+from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.journal import noted
@@ -219,11 +219,14 @@ def _on_deadline(scene: Scene) -> Step | None:
 
 
 def _on_timeout(scene: Scene) -> Step | None:
-    """The phase's own deadline; while something must be mended first, that is said instead."""
+    """The phase's own deadline; while something must be mended first, that is said instead.
+
+    A policy that is not understood is nothing of the Rollout's: it holds back no revert.
+    """
     if scene.phase is None or scene.phase.on_timeout != "revert":
         return None
     message = deadlines.overdue(scene)
-    if not message or scene.observed.problems or refused(scene) or policing.obstacle(scene):
+    if not message or scene.observed.problems or refused(scene):
         return None
     return send_back(scene, reasons.PHASE_DEADLINE_EXCEEDED, message)
 
