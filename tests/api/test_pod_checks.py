@@ -34,3 +34,22 @@ def test_min_pods_goes_with_a_bound_that_more_failures_break(guard, fine):
     said = found(("metrics.0", CRASHES), ("guards.0", guard))
     assert fine == (not said)
     assert fine or "minPods goes with max" in said[0]
+
+
+@pytest.mark.parametrize("place", ["guards.0", "phases.0.gates"])
+@pytest.mark.parametrize(("window", "fine"), [("1h", True), ("61m", False)])
+def test_no_bound_looks_further_back_than_what_befell_pods_is_remembered(place, window, fine):
+    bound = {"metric": "error-rate", "max": 0, "window": window}
+    said = found(("metrics.0", CRASHES), (place, [bound] if place.endswith("gates") else bound))
+    assert fine == (not said)
+    assert fine or ".window: is at most 1h for kube-crash-loops" in said[0]
+
+
+def test_min_pods_is_refused_for_a_score_which_counts_no_pods():
+    members = [{"metric": "error-rate", "weight": 1, "max": 0}]
+    card = {"name": "health", "pass": 90, "members": members}
+    guard = {"scorecard": "health", "minPods": 2}
+    edits = (("metrics.0", CRASHES), ("scorecards", [card]))
+    (said,) = found(*edits, ("guards.0", guard))
+    assert said.startswith("spec.guards[0].minPods: is not for a score")
+    assert not found(*edits, ("guards.0", {"scorecard": "health"}))
