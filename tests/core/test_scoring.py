@@ -215,3 +215,18 @@ def test_no_reading_counts_twice_and_no_round_is_older_than_what_is_in_it(a, b):
                 near = timedelta(seconds=10)
                 assert any(r.value == 1.0 and abs(r.at - reading.at) < near for r in one)
     assert sum(r.verdict is Verdict.PASS for r in found) <= min(len(a), len(b))
+
+
+def test_what_is_scored_once_is_not_scored_again():
+    known = tuple((read(11, 1.0), read(1, 1.0)) for _ in NAMES)
+    copied = tuple(tuple(replace(one) for one in of_part) for of_part in known)
+    assert scores(card(), known) is scores(card(), known)
+    assert scores(card(), copied) == scores(card(), known)
+
+
+def test_an_old_reading_that_differs_makes_other_scores():
+    known = tuple((read(11, 1.0), read(1, 1.0)) for _ in NAMES)
+    other = ((read(11, 0.2), read(1, 1.0)), *known[1:])
+    assert [one.value for one in scores(card(), known)] == [100.0, 100.0]
+    assert [one.value for one in scores(card(), other)] == [75.0, 100.0]
+    assert [one.value for one in scores(card(), known)] == [100.0, 100.0]

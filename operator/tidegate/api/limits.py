@@ -28,6 +28,8 @@ MAX_PHASE_GUARDS: Final = 16
 MAX_GATES: Final = 16
 MAX_SCORECARDS: Final = 8
 MAX_MEMBERS: Final = 16
+MAX_MEMBERS_ASKED: Final = 256
+"""Members that guards and gates ask for at once: so many are scored in some tenths of a second."""
 MAX_HOOKS: Final = 8
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from tidegate.api.checks import Bound
 from tidegate.api.compare_checks import tells_revisions_apart
-from tidegate.api.limits import MAX_WEIGHT_PERCENT
+from tidegate.api.limits import MAX_MEMBERS_ASKED, MAX_WEIGHT_PERCENT
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecards import Scorecard
@@ -18,6 +18,7 @@ def scorecard_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
         yield from _member_problems(spec, index, card)
     yield from _undefined(spec)
     yield from _without_stable(spec)
+    yield from _too_much_at_once(spec)
 
 
 def _name_problems(spec: RolloutSpec, index: int, card: Scorecard) -> Iterator[FieldProblem]:
@@ -77,3 +78,25 @@ def _without_stable(spec: RolloutSpec) -> Iterator[FieldProblem]:
                     f"{gate.scorecard} compares with stable, which gets no requests in a phase of "
                     "weight 100; use a scorecard without compare, or an earlier phase",
                 )
+
+
+def _too_much_at_once(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    """Scores that would take so long to make that other Rollouts had to wait for them."""
+    members = {card.name: len(card.members) for card in spec.scorecards}
+
+    def asked(bounds: Sequence[Bound]) -> int:
+        return sum(members.get(bound.scorecard or "", 0) for bound in bounds)
+
+    always, advice = asked(spec.guards), "name scorecards in fewer of them, or make them smaller"
+    if always > MAX_MEMBERS_ASKED:
+        message = f"ask for {always} members of scorecards at once, {MAX_MEMBERS_ASKED} may be"
+        yield FieldProblem("spec.guards", f"{message}; {advice}")
+        return
+    for i, phase in enumerate(spec.phases):
+        together = always + asked((*phase.guards, *phase.gates))
+        if together > MAX_MEMBERS_ASKED:
+            message = (
+                f"its guards and gates, with spec.guards, ask for {together} members of "
+                f"scorecards at once, {MAX_MEMBERS_ASKED} may be"
+            )
+            yield FieldProblem(f"spec.phases[{i}]", f"{message}; {advice}")

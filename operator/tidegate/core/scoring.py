@@ -31,6 +31,8 @@ ABOUT_CHARS: Final = 16
 """Hexadecimal digits of the digest: enough to tell one Rollout's cards apart."""
 CARDS_KEPT: Final = 1024
 """Cards that are kept made up: as many checks as some hundred Rollouts have."""
+SCORES_KEPT: Final = 256
+"""Scores that are kept: those of all checks of a large Rollout, for as long as one look takes."""
 
 _WORST: Final = (Verdict.ERROR, Verdict.NODATA, Verdict.UNDECIDED)
 """What a member that was not measured says, the worst first."""
@@ -147,7 +149,28 @@ def scores(card: Card, readings: Sequence[Sequence[Reading]]) -> tuple[Reading, 
 
     Only the newest tells of its parts in words: nobody reads the others'.
     """
-    rounds = tuple(_rounds(card, readings))
+    return _scores(_Asked(card, tuple(map(tuple, readings))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What scores are made of: several rules ask for the same in one pass.
+
+    Two that are alike hold the same readings, which are compared by identity first; to hash all
+    of them would take as long as to judge them.
+    """
+
+    card: Card
+    readings: tuple[tuple[Reading, ...], ...]
+
+    def __hash__(self) -> int:
+        newest = tuple(of_part[-1].at for of_part in self.readings if of_part)
+        return hash((self.card.about, self.card.parts[0].id, newest))
+
+
+@lru_cache(maxsize=SCORES_KEPT)
+def _scores(asked: _Asked) -> tuple[Reading, ...]:
+    card, rounds = asked.card, tuple(_rounds(asked.card, asked.readings))
     say = cache(partial(judged, card))  # most rounds say what the one before them said
     return tuple(_score(card, one, say, last=one is rounds[-1]) for one in rounds)
 
