@@ -142,3 +142,23 @@ async def test_what_is_no_longer_listed_is_remembered_for_a_window(api, pods, cl
     assert [one.value for one in await ask(pods, restarts)] == [2.0]
     clock.advance(200)
     assert [one.answer for one in await ask(pods, restarts)] == [Answer.NODATA]
+
+
+async def test_behind_lists_that_never_come_nobody_waits_for_ever(api, clock, monkeypatch):
+    monkeypatch.setattr(module, "LISTS_AT_ONCE", 1)
+    monkeypatch.setattr(module, "LIST_S_MAX", 0.1)
+    async with connected(api) as client:
+        pods = PodMetrics(client, clock)
+        await pods._slots.acquire()
+        (answer,) = await ask(pods, Question(LOOPS, subject()))
+        assert answer.answer is Answer.ERROR
+        assert "1 other lists took 0.1 s" in answer.detail
+        pods._slots.release()
+        monkeypatch.setattr(module, "LIST_S_MAX", 30.0)
+        clock.advance(1)
+        put(api, pod("a"))
+        for _ in range(3):
+            clock.advance(1)
+            (answer,) = await ask(pods, Question(LOOPS, subject()))
+            assert answer.answer is Answer.OK
+        await pods.close()

@@ -31,7 +31,7 @@ from tidegate.ports.metrics import Question
 LIST_S_MAX = 5.0
 """Time for all pages of a list."""
 LISTS_AT_ONCE = 8
-"""Lists on their way at once; others wait, and then LIST_S_MAX begins."""
+"""Lists on their way at once; others wait for LIST_S_MAX at most, and then that begins anew."""
 PAGE_PODS = 500
 PODS_MAX = 20_000
 """Pods of one Rollout that are read; with more, its questions have no answer."""
@@ -81,7 +81,15 @@ class PodMetrics:
     async def _look(self, key: RolloutKey, at: datetime) -> str:
         """List the pods of a Rollout; says what went wrong, or ""."""
         try:
-            async with self._slots, asyncio.timeout(LIST_S_MAX):
+            async with asyncio.timeout(LIST_S_MAX):
+                await self._slots.acquire()
+        except TimeoutError:
+            return (
+                f"pods could not be listed: {LISTS_AT_ONCE} other lists took {LIST_S_MAX:g} s; "
+                "see whether the API server is overloaded"
+            )
+        try:
+            async with asyncio.timeout(LIST_S_MAX):
                 pods = await self._list(key)
         except TimeoutError:
             return f"pods could not be listed within {LIST_S_MAX:g} s"
@@ -89,6 +97,8 @@ class PodMetrics:
             return f"{error}; the operator needs the right to list pods there"
         except (ApiUnavailable, Conflict, Gone) as error:
             return str(error)
+        finally:
+            self._slots.release()
         if len(pods) > PODS_MAX:
             return f"the Rollout has more than {PODS_MAX} pods"
         self._forget(at)
