@@ -171,7 +171,7 @@ class Loop:
                 return
             if rollout.deleting and not rollout.held:
                 return  # nothing of it is on its way; the API server is removing it
-            rollout = await self._cluster.policies.applied(rollout, body)
+            rollout = self._cluster.policies.applied(rollout, body, memory.working)
             try:
                 if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
