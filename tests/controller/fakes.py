@@ -58,7 +58,7 @@ def arms(rollout: str = "shop") -> Arms:
 
 @dataclass
 class FakeMetrics:
-    """Answers all questions with 0, those of `slow` Rollouts never, or raises what `error` holds."""
+    """Answers with 0, those who ask for `slow` Rollouts never, or raises what `error` holds."""
 
     error: Exception | None = None
     asked: list[list[Question]] = field(default_factory=list)

@@ -67,3 +67,20 @@ async def test_a_policy_that_goes_takes_its_guards_with_it():
     assert bench.status.run is not None
     assert bench.status.policies == ()
     assert bench.status.run.history[-1].reason == "PolicyGone"
+
+
+async def test_a_stand_in_holds_what_would_go_on_and_its_breach_still_takes_the_traffic_away():
+    bench = ruled(HOUSE)
+    await bench.run_pass()
+    bench.loop._memories[KEY].keep("guard/0", read(0, 0.0))
+    bench.cluster.policies.found = (
+        replace(HOUSE, generation=2, problem="a slip of the hand", stands_in=True),
+    )
+    await bench.run_pass()
+    assert bench.loop._memories[KEY].readings["guard/0"]
+    assert bench.status.policies[0].mode == "invalid"
+    assert [one for one in bench.cluster.effects if one.weight > 10] == []
+    bench.loop._memories[KEY].keep(ID, read(0, 0.9))
+    await bench.run_pass()
+    assert SetWeight("shop", 0) in bench.cluster.effects
+    assert bench.status.last_run.reason == "GuardBreached"

@@ -198,3 +198,69 @@ async def test_namespaces_are_followed_as_soon_as_a_policy_asks_not_when_a_rollo
         watch.send("ADDED", policy(version="11", rollouts=SHOPS))
         await until(lambda: "" in told)
         assert applied(book) == [("house", "", 1)]
+
+
+WRONG = {"metrics": [{"name": "errors", "template": "no-such-template"}]}
+
+
+@asynccontextmanager
+async def edited(fake, api, first, second):
+    """A book that has read a policy and then its edit."""
+    listed(fake, POLICIES, first)
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        watch = await fake.watch()
+        before = len(told)
+        watch.send("MODIFIED", second)
+        await until(lambda: len(told) > before)
+        yield book, watch
+
+
+@pytest.mark.parametrize("slip", [WRONG, {"guards": "none"}, {"rollouts": 3}, {"later": True}])
+async def test_a_mistake_in_a_policy_disarms_no_guard_that_was_understood(fake: FakeApi, api, slip):
+    async with edited(fake, api, policy(), policy(version="11", generation=2, **slip)) as (book, _):
+        found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, REST)
+        [house] = found.policies
+        assert (house.generation, house.stands_in) == (2, True)
+        assert house.problem.endswith("; its guards are watched as they were last understood")
+        assert found.metric("policy/house/0", "errors").template == "istio-error-rate"
+        assert [one.max for one in house.guards] == [0.01]
+
+
+async def test_a_policy_that_is_mended_holds_as_it_says(fake: FakeApi, api):
+    slip = policy(version="11", generation=2, **WRONG)
+    async with edited(fake, api, policy(), slip) as (book, watch):
+        watch.send("MODIFIED", policy(version="12", generation=3, guards=[]))
+        await until(lambda: applied(book) == [("house", "", 0)])
+
+
+async def test_a_namesake_has_no_guards_of_a_policy_that_was_deleted(fake: FakeApi, api):
+    slip = policy(version="12", **WRONG)
+    slip["metadata"]["uid"] = "another"
+    async with edited(fake, api, policy(), policy(version="11", guards=[])) as (book, watch):
+        watch.send("DELETED", policy(version="11", guards=[]))
+        watch.send("ADDED", slip)
+        await until(lambda: applied(book) and applied(book)[0][1])
+        assert applied(book)[0][2] == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [("enforce", "observe"), ("observe", "enforce")])
+async def test_no_guard_is_enforced_of_a_policy_that_only_told_or_only_is_to_tell(
+    fake: FakeApi, api, before, after
+):
+    slip = policy(version="11", generation=2, mode=after, **WRONG)
+    async with edited(fake, api, policy(mode=before), slip) as (book, _):
+        [(_, problem, guards)] = applied(book)
+        assert "no-such-template" in problem
+        assert guards == 0
+
+
+async def test_a_stand_in_that_cannot_hold_for_a_rollout_is_not_watched_there(fake: FakeApi, api):
+    late = {"guards": [{"metric": "errors", "max": 0.01, "delay": "59m"}]}
+    slip = policy(version="11", generation=2, **WRONG)
+    async with edited(fake, api, policy(**late), slip) as (book, _):
+        phased = SPEC | {"phases": [SPEC["phases"][0] | {"deadline": "30m"}]}
+        found = book.applied(Rollout.parse(body(phased)), body(phased), REST)
+        [house] = found.policies
+        assert (house.stands_in, house.guards) == (False, ())
+        assert "no-such-template" in house.problem

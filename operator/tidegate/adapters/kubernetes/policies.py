@@ -14,7 +14,7 @@ from typing import Any
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import NAMESPACES, ROLLOUT_POLICIES, Body, uid_of
 from tidegate.adapters.kubernetes.store import PAGE_OBJECTS, Store
-from tidegate.api.policy import Policy
+from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.policy_checks import applied_to, matching, read_policy
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
@@ -36,6 +36,8 @@ class PolicyBook:
         self._namespaces = Store(api, NAMESPACES, changed=self._namespace_changed)
         self._bodies.when_installed = self._reread
         self._read: dict[str, tuple[str, Policy]] = {}
+        self._good: dict[str, RolloutPolicySpec] = {}
+        """The last spec that was understood, by uid."""
         self._labels: dict[str, Mapping[str, str]] = {}
         self._first_look: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -101,7 +103,7 @@ class PolicyBook:
         found = self.matching(rollout.namespace, _labels_of(body))
         if status.run is not None and rollout.namespace not in self._labels:
             found = tuple(self._as_before(found, status))
-        return replace(rollout, policies=applied_to(rollout.spec, found))
+        return replace(rollout, policies=_fitted(rollout, found))
 
     def _as_before(self, found: Iterable[Policy], status: RolloutStatus) -> Iterator[Policy]:
         """Of the policies that ask for unknown labels those that were in force."""
@@ -138,15 +140,28 @@ class PolicyBook:
         name, known = str(body["metadata"]["name"]), self._read.get(str(body["metadata"]["name"]))
         stored = self._bodies.get(("", name))
         if stored is None:
-            self._read.pop(name, None)
+            self._good.pop(self._read.pop(name, ("",))[0], None)
             self._told("")
             return
-        policy = read_policy(stored)
+        policy = self._standing_in(uid_of(stored), read_policy(stored))
         if known is None or known[0] != uid_of(stored) or known[1] != policy:
             self._read[name] = (uid_of(stored), policy)
             selects = policy.spec.rollouts.namespace_selector is not None
             if not selects or self._follow_namespaces():
                 self._told("")
+
+    def _standing_in(self, uid: str, policy: Policy) -> Policy:
+        """With its last good spec where an enforcing policy is not understood any more.
+
+        A slip of the hand must not take the guards from the releases that are on.
+        """
+        if not policy.problem:
+            self._good[uid] = policy.spec
+        good = self._good.get(uid)
+        if not policy.problem or good is None or "observe" in (policy.spec.mode, good.mode):
+            return policy
+        problem = f"{policy.problem}; its guards are watched as they were last understood"
+        return replace(policy, spec=good, problem=problem, stands_in=True)
 
     def _namespace_changed(self, body: Body) -> None:
         name = str(body["metadata"]["name"])
@@ -162,6 +177,17 @@ class PolicyBook:
 
     def _reread(self) -> None:
         self._told("")
+
+
+def _fitted(rollout: Rollout, found: Iterable[Policy]) -> tuple[Policy, ...]:
+    """As they hold for that Rollout; a spec that stands in has to fit it, too, to be watched."""
+    asked = tuple(found)
+    why = {one.name: one.problem for one in asked if one.stands_in}
+    bare = [replace(one, problem="") if one.stands_in else one for one in asked]
+    return tuple(
+        replace(one, problem=why[one.name], stands_in=not one.problem) if one.name in why else one
+        for one in applied_to(rollout.spec, bare)
+    )
 
 
 def _labels_of(body: Mapping[str, Any]) -> dict[str, str]:
