@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
-from tests.adapters.kubernetes.fake_api import FakeApi, connected, serving
+from tests.adapters.kubernetes.fake_api import FakeApi, connected, serving, until
 from tests.adapters.pods.bodies import NOON, container, pod
 from tests.adapters.prometheus.asking import SetClock, metric, subject
 from tidegate.adapters.pods import provider as module
+from tidegate.adapters.pods.facts import read
 from tidegate.adapters.pods.provider import PodMetrics
 from tidegate.core.observation import Answer
 from tidegate.ports.metrics import Question
@@ -66,7 +70,7 @@ async def test_one_list_answers_all_questions_about_a_rollout(api, pods):
     assert call.path == PODS
     assert call.query == {
         "labelSelector": "tidegate.io/rollout=web,tidegate.io/revision",
-        "limit": "500",
+        "limit": "100",
     }
 
 
@@ -162,3 +166,41 @@ async def test_behind_lists_that_never_come_nobody_waits_for_ever(api, clock, mo
             (answer,) = await ask(pods, Question(LOOPS, subject()))
             assert answer.answer is Answer.OK
         await pods.close()
+
+
+async def test_of_many_rollouts_only_two_are_listed_at_once(api, clock):
+    go = asyncio.Event()
+
+    async def held(_request: web.Request) -> web.StreamResponse:
+        await go.wait()
+        return web.json_response({"kind": "PodList", "items": [], "metadata": {}})
+
+    names = "abcdef"
+    for _ in names:
+        api.play("GET", "/pods", held)
+    async with connected(api) as client:
+        pods = PodMetrics(client, clock)
+        questions = [Question(LOOPS, replace(subject(), rollout=name)) for name in names]
+        asking = asyncio.create_task(ask(pods, *questions))
+        await until(lambda: len(api.made("GET", "/pods")) >= 2)
+        api.says("GET", "/later", 200, {})
+        await client.request("GET", "/later")
+        assert len(api.made("GET", "/pods")) == 2
+        go.set()
+        assert [one.answer for one in await asking] == [Answer.NODATA] * len(names)
+        await pods.close()
+
+
+async def test_pods_are_read_beside_the_loop(api, pods, monkeypatch):
+    seen = []
+
+    def noticed(body):
+        seen.append(threading.current_thread())
+        return read(body)
+
+    monkeypatch.setattr(module, "read", noticed)
+    put(api, pod("a"))
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert answer.answer is Answer.OK
+    assert threading.main_thread() not in seen
+    assert seen
