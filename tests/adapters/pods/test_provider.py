@@ -56,7 +56,7 @@ async def ask(pods: PodMetrics, *questions: Question):
 async def test_one_list_answers_all_questions_about_a_rollout(api, pods):
     put(
         api,
-        pod("a", containers=(container(2, ended_s=-1, waits="CrashLoopBackOff"),)),
+        pod("a", containers=(container(1, ended_s=-1, waits="CrashLoopBackOff"),)),
         pod("b", revision="def"),
     )
     questions = [
