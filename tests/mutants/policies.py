@@ -7,6 +7,7 @@ BOUNDS = "tests/core/test_policy_bounds.py::"
 API = "tests/api/test_policy.py::"
 ISSUE = "docs/reference/policies.md"
 
+LOOP = "tests/controller/test_policies.py::"
 BOOK = "tests/adapters/kubernetes/test_policies.py::"
 
 MUTANTS = (
@@ -25,6 +26,14 @@ MUTANTS = (
         "    left = read_leniently(RolloutPolicySpec, modes)\n",
         "    left = read_leniently(RolloutPolicySpec, {})\n",
         (API + "test_a_policy_that_cannot_be_read_keeps_its_mode",),
+    ),
+    Mutant(
+        "an edit of a policy lets an answer about its old guard count",
+        ISSUE,
+        "controller/memory.py",
+        "            self.epoch = next(EPOCHS)  # what is on its way may be about the old ones\n",
+        "",
+        (LOOP + "test_an_edit_of_one_policy_forgets_nothing_that_others_or_the_rollout_measured",),
     ),
     Mutant(
         "labels that are not known take the guards from a run",
