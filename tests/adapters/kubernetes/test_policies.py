@@ -114,11 +114,11 @@ async def test_an_edit_is_told_and_a_status_is_not(fake: FakeApi, api):
     async with book_of(api) as (book, told):
         await book.start(5)
         watch = await fake.watch()
-        before = len(told)
+        before, version = len(told), book.version
         watch.send("MODIFIED", policy(version="11", status={"rollouts": 3}))
         watch.send("MODIFIED", policy(version="12", generation=2, guards=[]))
         await until(lambda: len(told) > before)
-        assert len(told) == before + 1
+        assert (len(told), book.version) == (before + 1, version + 1)
         assert applied(book) == [("house", "", 0)]
         watch.send("DELETED", policy(version="13", generation=2, guards=[]))
         await until(lambda: len(told) > before + 1)

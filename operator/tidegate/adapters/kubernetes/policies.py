@@ -39,6 +39,8 @@ class PolicyBook:
         self._good: dict[str, RolloutPolicySpec] = {}
         """The last spec that was understood, by uid."""
         self._labels: dict[str, Mapping[str, str]] = {}
+        self.version = 0
+        """Another one whenever other Rollouts may match."""
         self._first_look: asyncio.Task[None] | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -140,11 +142,13 @@ class PolicyBook:
         name, known = str(body["metadata"]["name"]), self._read.get(str(body["metadata"]["name"]))
         stored = self._bodies.get(("", name))
         if stored is None:
+            self.version += 1
             self._good.pop(self._read.pop(name, ("",))[0], None)
             self._told("")
             return
         policy = self._standing_in(uid_of(stored), read_policy(stored))
         if known is None or known[0] != uid_of(stored) or known[1] != policy:
+            self.version += 1
             self._read[name] = (uid_of(stored), policy)
             selects = policy.spec.rollouts.namespace_selector is not None
             if not selects or self._follow_namespaces():
@@ -169,6 +173,7 @@ class PolicyBook:
         labels = None if stored is None else _labels_of(stored)
         if labels == self._labels.get(name):
             return
+        self.version += 1
         if labels is None:
             del self._labels[name]
         else:
