@@ -246,3 +246,17 @@ def test_policies_belong_to_no_namespace():
 def test_a_body_without_a_spec_is_a_policy_that_asks_for_nothing():
     found = Policy.parse({"metadata": {"name": "bare"}, "spec": {}})
     assert (found.problem, found.guards) == ("", ())
+
+
+def test_a_policy_that_cannot_be_read_keeps_its_mode():
+    observing = policy(mode="observe", later=True)
+    assert observing.problem
+    assert observing.tells_only("enforce")
+    allowing = policy(allowObserve=True, guards="none")
+    assert allowing.tells_only("observe")
+    assert not allowing.tells_only("enforce")
+    for odd in ({"mode": "loud"}, {"mode": 3, "allowObserve": "yes"}):
+        assert not policy(**odd).tells_only("observe")
+    blind = policy(mode="observe", rollouts=3)
+    assert blind.tells_only("enforce")
+    assert matching([blind], {}, {}) == (blind,)

@@ -58,12 +58,13 @@ def arms(rollout: str = "shop") -> Arms:
 
 @dataclass
 class FakeMetrics:
-    """Answers all questions with 0, or raises what `error` holds."""
+    """Answers with 0, those who ask for `slow` Rollouts never, or raises what `error` holds."""
 
     error: Exception | None = None
     asked: list[list[Question]] = field(default_factory=list)
     counted: list[list[Arms]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    slow: set[str] = field(default_factory=set)
 
     async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Reading]:
         """A reading for each question whose metric is not hidden."""
@@ -71,6 +72,8 @@ class FakeMetrics:
         self.asked.append(batch)
         if self.error is not None:
             raise self.error
+        if self.slow & {question.subject.rollout for question in batch}:
+            await asyncio.Event().wait()
         seen = [question for question in batch if question.metric.name not in self.hidden]
         return {question: Reading(NOON, Answer.OK, value=0.0) for question in seen}
 
@@ -92,7 +95,9 @@ class FakePolicies:
     def __init__(self) -> None:
         self.found: tuple[Policy, ...] = ()
 
-    async def applied(self, rollout: Rollout, _body: Mapping[str, Any]) -> Rollout:
+    def applied(
+        self, rollout: Rollout, _body: Mapping[str, Any], _status: RolloutStatus
+    ) -> Rollout:
         """The Rollout with all of them."""
         return replace(rollout, policies=self.found)
 

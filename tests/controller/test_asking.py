@@ -57,11 +57,20 @@ def count(rollout="shop"):
     return Asked(("shop", rollout), 1, Ask(None), arms(rollout))
 
 
-async def test_questions_of_one_metric_are_asked_together_and_others_by_themselves(asking):
+async def test_each_question_is_asked_by_itself(asking):
     async with asking.running():
         found = await asking.answered(check("a"), check("b"), check("c", LATENCY))
     assert all(isinstance(one, Reading) and one.answer is Answer.OK for one in found)
-    assert sorted(len(batch) for batch in asking.metrics.asked) == [1, 2]
+    assert sorted(len(batch) for batch in asking.metrics.asked) == [1, 1, 1]
+
+
+async def test_a_slow_answer_about_one_rollout_delays_no_other_rollouts(asking):
+    slow, quick = check("slow"), check("quick")
+    asking.metrics.slow = {"slow"}
+    async with asking.running():
+        asking.asker.ask([slow, quick])
+        await until(lambda: asking.answers)
+        assert len(asking.answers) == 1
 
 
 async def test_traffic_of_all_rollouts_is_one_question(asking):

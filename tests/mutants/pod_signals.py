@@ -36,6 +36,14 @@ MUTANTS = (
         (LEDGER + "test_a_node_whose_clock_is_slow_hides_no_restart_that_was_seen",),
     ),
     Mutant(
+        "who takes over counts fewer restarts than there were",
+        PAGE,
+        "adapters/pods/templates.py",
+        "        if self.restarts and ledger.unsure(",
+        "        if not self.restarts and ledger.unsure(",
+        (LEDGER + "test_restarts_at_unknown_times_are_no_number_until_a_window_was_watched",),
+    ),
+    Mutant(
         "half of the pods are taken for all of them",
         PAGE,
         "adapters/pods/provider.py",

@@ -7,6 +7,9 @@ BOUNDS = "tests/core/test_policy_bounds.py::"
 API = "tests/api/test_policy.py::"
 ISSUE = "docs/reference/policies.md"
 
+LOOP = "tests/controller/test_policies.py::"
+BOOK = "tests/adapters/kubernetes/test_policies.py::"
+
 MUTANTS = (
     Mutant(
         "a guard whose metric is gone is taken for one that was not asked yet, for ever",
@@ -23,6 +26,38 @@ MUTANTS = (
         "        if policy.surplus:\n",
         "        if policy.surplus and not policy.tells_only(scene.spec.mode):\n",
         (CORE + "test_a_ninth_policy_holds_the_release_whatever_the_mode_of_the_eighth",),
+    ),
+    Mutant(
+        "a mistake in a policy disarms its guards",
+        ISSUE,
+        "adapters/kubernetes/policies.py",
+        "        return replace(policy, spec=good, problem=problem, stands_in=True)\n",
+        "        return replace(policy, spec=good, problem=problem)\n",
+        (BOOK + "test_a_mistake_in_a_policy_disarms_no_guard_that_was_understood",),
+    ),
+    Mutant(
+        "a policy that cannot be read enforces what was only to tell",
+        ISSUE,
+        "api/policy.py",
+        "    left = read_leniently(RolloutPolicySpec, modes)\n",
+        "    left = read_leniently(RolloutPolicySpec, {})\n",
+        (API + "test_a_policy_that_cannot_be_read_keeps_its_mode",),
+    ),
+    Mutant(
+        "an edit of a policy lets an answer about its old guard count",
+        ISSUE,
+        "controller/memory.py",
+        "            self.epoch = next(EPOCHS)  # what is on its way may be about the old ones\n",
+        "",
+        (LOOP + "test_an_edit_of_one_policy_forgets_nothing_that_others_or_the_rollout_measured",),
+    ),
+    Mutant(
+        "labels that are not known take the guards from a run",
+        ISSUE,
+        "adapters/kubernetes/policies.py",
+        "        if status.run is not None and rollout.namespace not in self._labels:\n",
+        "        if False:\n",
+        (BOOK + "test_a_list_of_namespaces_that_never_comes_holds_no_pass_and_no_guard",),
     ),
     Mutant(
         "mode observe of a Rollout silences the guards of a policy",

@@ -14,7 +14,7 @@ from tidegate.api.meta import Meta
 from tidegate.api.problems import SpecError
 from tidegate.api.scalars import Count, LabelValue, Message, Reason, ShortText, Timestamp
 from tidegate.api.selector import LabelRequirement
-from tidegate.api.wire import as_object, read_strictly
+from tidegate.api.wire import as_object, read_leniently, read_strictly
 
 ID_PREFIX: Final = "policy"
 Mode = Literal["enforce", "observe"]
@@ -127,8 +127,9 @@ class RolloutPolicyStatus(ApiModel):
 class Policy:
     """A RolloutPolicy as the controller reads it; with a `problem` none of its guards is watched.
 
-    Where even its selectors cannot be read it is taken to match everything: what an administrator
-    forbids must not be allowed by a mistake.
+    Unless it `stands_in`: then its spec is the last one that was understood. Where even its
+    selectors cannot be read it is taken to match everything: what an administrator forbids must not
+    be allowed by a mistake.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Policy:
     problem: str = ""
     surplus: str = ""
     """Why nothing goes on though its guards are watched: others match that may not. Mode or not."""
+    stands_in: bool = False
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Policy":
@@ -146,18 +148,22 @@ class Policy:
         try:
             spec, problem = read_strictly(RolloutPolicySpec, found, "spec"), ""
         except SpecError as error:
-            spec, problem = _targets_only(found), str(error)
+            spec, problem = _readable(found), str(error)
         return cls(name=meta.name, generation=meta.generation, spec=spec, problem=problem)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """The metrics that can be asked for."""
-        return () if self.problem else self.spec.metrics
+        return self.spec.metrics if self._understood else ()
 
     @property
     def guards(self) -> tuple[Guard, ...]:
         """The guards that are watched."""
-        return () if self.problem else self.spec.guards
+        return self.spec.guards if self._understood else ()
+
+    @property
+    def _understood(self) -> bool:
+        return self.stands_in or not self.problem
 
     def tells_only(self, mode: Mode) -> bool:
         """Whether its guards neither hold nor revert in a Rollout of that mode."""
@@ -178,10 +184,13 @@ def policy_of_id(check: str) -> str:
             return ""
 
 
-def _targets_only(spec: object) -> RolloutPolicySpec:
-    """What is left of a spec that cannot be read: whom it is for, if that can be."""
+def _readable(spec: object) -> RolloutPolicySpec:
+    """What is left of a spec that cannot be read: its mode and whom it is for, if these can be."""
+    found = as_object(spec)
+    modes = {name: found[name] for name in ("mode", "allowObserve") if name in found}
+    left = read_leniently(RolloutPolicySpec, modes)
     try:
-        targets = as_object(spec).get("rollouts") or {}
-        return RolloutPolicySpec(rollouts=read_strictly(PolicyTargets, targets, "spec.rollouts"))
+        targets = read_strictly(PolicyTargets, found.get("rollouts") or {}, "spec.rollouts")
     except SpecError:
-        return RolloutPolicySpec()
+        return left
+    return left.model_copy(update={"rollouts": targets})

@@ -342,13 +342,6 @@ class Rollout:
     held: bool = False
     policies: tuple[Policy, ...] = ()
 
-    @property
-    def asked_of(self) -> object:
-        """What the ids of checks point into: readings are about no other."""
-        imposed = tuple((one.name, one.metrics, one.guards) for one in self.policies)
-        own = self.spec.metrics, self.spec.scorecards, self.spec.guards, self.spec.phases
-        return own, imposed
-
     def policy(self, name: str) -> Policy | None:
         """The policy of that name among those that match; None if there is none."""
         return next((policy for policy in self.policies if policy.name == name), None)

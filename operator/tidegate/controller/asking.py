@@ -2,7 +2,7 @@
 
 A pass never waits for a provider: it says what it wants to know, goes on, and is run again when
 the answer is there. What comes due within a moment is asked together, so that one query can
-serve many Rollouts.
+serve many Rollouts; each answer is handed on as it comes.
 """
 
 from __future__ import annotations
@@ -79,26 +79,23 @@ class Asker:
             group.create_task(self._send_traffic([a for a in batch if a.question is None]))
 
     async def _send_checks(self, batch: list[Asked]) -> None:
-        """Each provider query is awaited by itself, so that a slow one delays no other."""
-        groups: dict[str, list[Asked]] = {}
-        for asked in batch:
-            if asked.question is not None:
-                groups.setdefault(asked.question.metric.model_dump_json(), []).append(asked)
-        async with asyncio.TaskGroup() as group:
-            for members in groups.values():
-                group.create_task(self._send_group(members))
+        """Each is awaited by itself, so that a slow one delays no other.
 
-    async def _send_group(self, members: list[Asked]) -> None:
-        questions = [asked.question for asked in members if asked.question is not None]
+        The metrics see that what two of them ask alike is asked once.
+        """
+        async with asyncio.TaskGroup() as group:
+            for asked in batch:
+                if asked.question is not None:
+                    group.create_task(self._send_check(asked, asked.question))
+
+    async def _send_check(self, asked: Asked, question: Question) -> None:
         answers: Mapping[Question, Reading] = {}
         try:
-            answers = await self._metrics.ask(questions)
+            answers = await self._metrics.ask([question])
         except Exception:  # a check must never stay asked for ever, which would blind a guard
             logger.exception("asking a metrics provider failed")
         failed = Reading(self._clock.now(), Answer.ERROR, detail="the question failed; see the log")
-        for asked in members:
-            if asked.question is not None:
-                self._answered(asked, answers.get(asked.question, failed))
+        self._answered(asked, answers.get(question, failed))
 
     async def _send_traffic(self, batch: list[Asked]) -> None:
         if not batch:

@@ -25,7 +25,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
 from tidegate.controller.asking import Asked, Asker, question_of
-from tidegate.controller.memory import Memory
+from tidegate.controller.memory import Memory, asked_of
 from tidegate.controller.posting import Poster
 from tidegate.controller.progress import PASS_S_MAX, Progress
 from tidegate.controller.queue import KeyQueue, Lane
@@ -171,7 +171,7 @@ class Loop:
                 return
             if rollout.deleting and not rollout.held:
                 return  # nothing of it is on its way; the API server is removing it
-            rollout = await self._cluster.policies.applied(rollout, body)
+            rollout = self._cluster.policies.applied(rollout, body, memory.working)
             try:
                 if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
@@ -335,7 +335,7 @@ class Loop:
         seen = await self._cluster.observe(rollout)
         unreadable_now = (Problem(reasons.INVALID_SPEC, unread),) if unread else ()
         run = memory.working.run
-        memory.begin(run.number if run else 0, rollout.asked_of)
+        memory.begin(run.number if run else 0, *asked_of(rollout))
         return replace(
             seen,
             problems=unreadable_now + seen.problems,

@@ -29,6 +29,7 @@ class PolicyReporter:
         self._api = api
         self._cluster = cluster
         self._clock = clock
+        self._counted: tuple[object, Counter[str]] = (None, Counter())
 
     async def run(self) -> None:
         """Report until cancelled."""
@@ -39,7 +40,16 @@ class PolicyReporter:
                 await self._report(body, policy, counts[policy.name], self._clock.now())
 
     def _counts(self) -> Counter[str]:
-        """Rollouts by the names of the policies that match them."""
+        """Rollouts by the names of the policies that match them, counted once for each change."""
+        labels = [
+            (key, body["metadata"].get("labels")) for key, body in self._cluster.rollouts.items()
+        ]
+        seen = (self._cluster.policies.version, labels)
+        if self._counted[0] != seen:
+            self._counted = seen, self._count()
+        return self._counted[1]
+
+    def _count(self) -> Counter[str]:
         return Counter(
             policy.name
             for key, body in self._cluster.rollouts.items()

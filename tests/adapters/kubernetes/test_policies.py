@@ -9,10 +9,12 @@ import pytest
 
 from tests.adapters.kubernetes.fake_api import FakeApi, until
 from tests.api.samples import SPEC, body
+from tests.core.scenes import in_phase
 from tidegate.adapters.kubernetes import policies as module
 from tidegate.adapters.kubernetes import store
 from tidegate.adapters.kubernetes.policies import PolicyBook
 from tidegate.api.rollout import Rollout
+from tidegate.api.status import PolicyInForce, RolloutStatus
 
 POLICIES = "/apis/tidegate.io/v1alpha1/rolloutpolicies"
 NAMESPACES = "/api/v1/namespaces"
@@ -21,7 +23,14 @@ HOUSE = {
     "metrics": [{"name": "errors", "template": "istio-error-rate"}],
     "guards": [{"metric": "errors", "max": 0.01}],
 }
+REST = RolloutStatus()
 SHOPS = {"namespaceSelector": {"matchLabels": {"tier": "production"}}}
+
+
+def running(*in_force):
+    """The status of a Rollout in a run that began under those policies."""
+    named = tuple(PolicyInForce(name=one, generation=1, mode="enforce") for one in in_force)
+    return in_phase().status.model_copy(update={"policies": named})
 
 
 @pytest.fixture(autouse=True)
@@ -62,9 +71,9 @@ async def book_of(api):
         await asyncio.sleep(0)
 
 
-async def applied(book):
+def applied(book, status=REST):
     """Names, modes of failing and guards of the policies that hold."""
-    found = await book.applied(Rollout.parse(ROLLOUT), ROLLOUT)
+    found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, status)
     return [(one.name, one.problem, len(one.guards)) for one in found.policies]
 
 
@@ -72,7 +81,7 @@ async def test_policies_are_known_before_anything_is_decided(fake: FakeApi, api)
     listed(fake, POLICIES, policy("b"), policy("a"))
     async with book_of(api) as (book, _):
         assert await book.start(5) == ""
-        assert await applied(book) == [("a", "", 1), ("b", "", 1)]
+        assert applied(book) == [("a", "", 1), ("b", "", 1)]
     assert not [call for call in fake.made("GET") if NAMESPACES in call.path]
 
 
@@ -80,7 +89,7 @@ async def test_a_right_that_is_missing_is_said_in_the_servers_words(fake: FakeAp
     fake.says("GET", POLICIES, 403, {"message": "cannot list rolloutpolicies"})
     async with book_of(api) as (book, _):
         assert "cannot list rolloutpolicies" in await book.start(5)
-        assert await applied(book) == []
+        assert applied(book) == []
 
 
 async def test_a_refusal_that_passes_is_waited_out(fake: FakeApi, api):
@@ -90,14 +99,14 @@ async def test_a_refusal_that_passes_is_waited_out(fake: FakeApi, api):
         await until(lambda: fake.made("GET", POLICIES))
         listed(fake, POLICIES, policy())
         assert await starting == ""
-        assert await applied(book) == [("house", "", 1)]
+        assert applied(book) == [("house", "", 1)]
 
 
 async def test_a_kind_that_is_not_installed_has_no_policies(fake: FakeApi, api):
     fake.says("GET", POLICIES, 404, {"message": "the server could not find it"})
     async with book_of(api) as (book, _):
         assert await book.start(5) == ""
-        assert await applied(book) == []
+        assert applied(book) == []
 
 
 async def test_an_edit_is_told_and_a_status_is_not(fake: FakeApi, api):
@@ -105,15 +114,15 @@ async def test_an_edit_is_told_and_a_status_is_not(fake: FakeApi, api):
     async with book_of(api) as (book, told):
         await book.start(5)
         watch = await fake.watch()
-        before = len(told)
+        before, version = len(told), book.version
         watch.send("MODIFIED", policy(version="11", status={"rollouts": 3}))
         watch.send("MODIFIED", policy(version="12", generation=2, guards=[]))
         await until(lambda: len(told) > before)
-        assert len(told) == before + 1
-        assert await applied(book) == [("house", "", 0)]
+        assert (len(told), book.version) == (before + 1, version + 1)
+        assert applied(book) == [("house", "", 0)]
         watch.send("DELETED", policy(version="13", generation=2, guards=[]))
         await until(lambda: len(told) > before + 1)
-        assert await applied(book) == []
+        assert applied(book) == []
 
 
 async def test_who_begins_to_lead_sees_a_policy_that_a_hanging_watch_has_not_told_of(
@@ -125,7 +134,7 @@ async def test_who_begins_to_lead_sees_a_policy_that_a_hanging_watch_has_not_tol
         await fake.watch()
         listed(fake, POLICIES, policy(version="11"))
         await book.look_again()
-        assert await applied(book) == [("house", "", 1)]
+        assert applied(book) == [("house", "", 1)]
         assert told == [""]
 
 
@@ -135,7 +144,7 @@ async def test_where_there_are_none_to_see_looking_again_changes_nothing(fake: F
     async with book_of(api) as (book, _):
         await book.start(5)
         await book.look_again()
-        assert await applied(book) == []
+        assert applied(book) == []
 
 
 @pytest.mark.parametrize(("tier", "holds"), [("production", True), ("test", False)])
@@ -144,7 +153,7 @@ async def test_labels_of_namespaces_are_listed_once_a_policy_asks(fake: FakeApi,
     listed(fake, NAMESPACES, namespace(tier=tier))
     async with book_of(api) as (book, told):
         await book.start(5)
-        assert (await applied(book) == [("house", "", 1)]) is holds
+        assert (applied(book) == [("house", "", 1)]) is holds
         assert "shop" in told
 
 
@@ -156,7 +165,102 @@ async def test_while_namespaces_may_not_be_read_the_policy_is_not_understood(
     fake.says("GET", NAMESPACES, 403, {"message": "cannot list namespaces"})
     async with book_of(api) as (book, _):
         await book.start(5)
-        [(name, problem, guards)] = await applied(book)
+        [(name, problem, guards)] = applied(book)
         assert (name, guards) == ("house", 0)
         assert "the labels of namespace 'shop' cannot be read" in problem
         assert "cannot list namespaces" in problem
+
+
+async def test_a_list_of_namespaces_that_never_comes_holds_no_pass_and_no_guard(
+    fake: FakeApi, api, monkeypatch
+):
+    monkeypatch.setattr(module, "FIRST_LIST_S", 0.05)
+    listed(fake, POLICIES, policy(rollouts=SHOPS), policy("all"))
+    fake.hangs("GET", NAMESPACES)
+    async with book_of(api) as (book, _):
+        assert await book.start(5) == ""
+        [everywhere, (name, problem, guards)] = applied(book)
+        assert everywhere == ("all", "", 1)
+        assert (name, guards) == ("house", 0)
+        assert "it was not listed yet" in problem
+        assert applied(book, running("all", "house")) == [("all", "", 1), ("house", "", 1)]
+        assert applied(book, running("all")) == [("all", "", 1)]
+
+
+async def test_namespaces_are_followed_as_soon_as_a_policy_asks_not_when_a_rollout_does(
+    fake: FakeApi, api
+):
+    listed(fake, POLICIES)
+    listed(fake, NAMESPACES, namespace(tier="production"))
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        watch = await fake.watch()
+        watch.send("ADDED", policy(version="11", rollouts=SHOPS))
+        await until(lambda: "" in told)
+        assert applied(book) == [("house", "", 1)]
+
+
+WRONG = {"metrics": [{"name": "errors", "template": "no-such-template"}]}
+
+
+@asynccontextmanager
+async def edited(fake, api, first, second):
+    """A book that has read a policy and then its edit."""
+    listed(fake, POLICIES, first)
+    async with book_of(api) as (book, told):
+        await book.start(5)
+        watch = await fake.watch()
+        before = len(told)
+        watch.send("MODIFIED", second)
+        await until(lambda: len(told) > before)
+        yield book, watch
+
+
+@pytest.mark.parametrize("slip", [WRONG, {"guards": "none"}, {"rollouts": 3}, {"later": True}])
+async def test_a_mistake_in_a_policy_disarms_no_guard_that_was_understood(fake: FakeApi, api, slip):
+    async with edited(fake, api, policy(), policy(version="11", generation=2, **slip)) as (book, _):
+        found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, REST)
+        [house] = found.policies
+        assert (house.generation, house.stands_in) == (2, True)
+        assert house.problem.endswith("; its guards are watched as they were last understood")
+        assert found.metric("policy/house/0", "errors").template == "istio-error-rate"
+        assert [one.max for one in house.guards] == [0.01]
+
+
+async def test_a_policy_that_is_mended_holds_as_it_says(fake: FakeApi, api):
+    slip = policy(version="11", generation=2, **WRONG)
+    async with edited(fake, api, policy(), slip) as (book, watch):
+        watch.send("MODIFIED", policy(version="12", generation=3, guards=[]))
+        await until(lambda: applied(book) == [("house", "", 0)])
+
+
+async def test_a_namesake_has_no_guards_of_a_policy_that_was_deleted(fake: FakeApi, api):
+    slip = policy(version="12", **WRONG)
+    slip["metadata"]["uid"] = "another"
+    async with edited(fake, api, policy(), policy(version="11", guards=[])) as (book, watch):
+        watch.send("DELETED", policy(version="11", guards=[]))
+        watch.send("ADDED", slip)
+        await until(lambda: applied(book) and applied(book)[0][1])
+        assert applied(book)[0][2] == 0
+
+
+@pytest.mark.parametrize(("before", "after"), [("enforce", "observe"), ("observe", "enforce")])
+async def test_no_guard_is_enforced_of_a_policy_that_only_told_or_only_is_to_tell(
+    fake: FakeApi, api, before, after
+):
+    slip = policy(version="11", generation=2, mode=after, **WRONG)
+    async with edited(fake, api, policy(mode=before), slip) as (book, _):
+        [(_, problem, guards)] = applied(book)
+        assert "no-such-template" in problem
+        assert guards == 0
+
+
+async def test_a_stand_in_that_cannot_hold_for_a_rollout_is_not_watched_there(fake: FakeApi, api):
+    late = {"guards": [{"metric": "errors", "max": 0.01, "delay": "59m"}]}
+    slip = policy(version="11", generation=2, **WRONG)
+    async with edited(fake, api, policy(**late), slip) as (book, _):
+        phased = SPEC | {"phases": [SPEC["phases"][0] | {"deadline": "30m"}]}
+        found = book.applied(Rollout.parse(body(phased)), body(phased), REST)
+        [house] = found.policies
+        assert (house.stands_in, house.guards) == (False, ())
+        assert "no-such-template" in house.problem

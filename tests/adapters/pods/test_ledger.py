@@ -103,8 +103,7 @@ def test_restarts_of_a_pod_as_old_as_the_window_all_count():
 
 
 def test_of_older_restarts_only_what_is_known_to_be_within_the_window_counts():
-    old = container(3, ended_s=-5)
-    assert value("kube-restarts", pod(containers=(old,))) == 1.0
+    assert value("kube-restarts", pod(containers=(container(1, ended_s=-5),))) == 1.0
     assert value("kube-restarts", pod(containers=(container(3, ended_s=-90),))) == 0.0
 
 
@@ -116,8 +115,25 @@ def test_restarts_between_two_looks_count_from_then_on_and_leave_with_the_window
     assert watched.says("kube-restarts", 71).value == 0.0
 
 
+@pytest.mark.parametrize(
+    "status", [container(5, ended_s=-5), container(5), container(1), container(2, ended_s=-60)]
+)
+def test_restarts_at_unknown_times_are_no_number_until_a_window_was_watched(status):
+    """A process that takes over must not say 1 where 5 were within the window."""
+    for template in TEMPLATES:
+        reading = Watched().look(0, pod(containers=(status,))).says(template, 0)
+        said = Answer.NODATA if template == "kube-restarts" else Answer.OK
+        assert reading.answer is said
+    watched = Watched().look(0, pod(containers=(status,)))
+    assert "nobody tells" in watched.says("kube-restarts", 0).detail
+    assert watched.says("kube-restarts", 0, revision="def").detail == "the revision has no pods"
+    watched.look(10, pod(containers=(status,)))
+    watched.look(61, pod(containers=(container(status["restartCount"] + 2, ended_s=60),)))
+    assert watched.says("kube-restarts", 61).value == 2.0
+
+
 def test_a_deleted_pod_takes_no_restart_with_it():
-    watched = Watched().look(0, pod("a", containers=(container(2, ended_s=-2),)), pod("b"))
+    watched = Watched().look(0, pod("a", containers=(container(1, ended_s=-2),)), pod("b"))
     before = watched.says("kube-restarts", 0)
     watched.look(10, pod("b"))
     assert watched.says("kube-restarts", 10) != before

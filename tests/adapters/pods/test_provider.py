@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from aiohttp import web
 
-from tests.adapters.kubernetes.fake_api import FakeApi, connected, serving
+from tests.adapters.kubernetes.fake_api import FakeApi, connected, serving, until
 from tests.adapters.pods.bodies import NOON, container, pod
 from tests.adapters.prometheus.asking import SetClock, metric, subject
 from tidegate.adapters.pods import provider as module
+from tidegate.adapters.pods.facts import read
 from tidegate.adapters.pods.provider import PodMetrics
 from tidegate.core.observation import Answer
 from tidegate.ports.metrics import Question
@@ -52,7 +56,7 @@ async def ask(pods: PodMetrics, *questions: Question):
 async def test_one_list_answers_all_questions_about_a_rollout(api, pods):
     put(
         api,
-        pod("a", containers=(container(2, ended_s=-1, waits="CrashLoopBackOff"),)),
+        pod("a", containers=(container(1, ended_s=-1, waits="CrashLoopBackOff"),)),
         pod("b", revision="def"),
     )
     questions = [
@@ -66,7 +70,7 @@ async def test_one_list_answers_all_questions_about_a_rollout(api, pods):
     assert call.path == PODS
     assert call.query == {
         "labelSelector": "tidegate.io/rollout=web,tidegate.io/revision",
-        "limit": "500",
+        "limit": "100",
     }
 
 
@@ -142,3 +146,61 @@ async def test_what_is_no_longer_listed_is_remembered_for_a_window(api, pods, cl
     assert [one.value for one in await ask(pods, restarts)] == [2.0]
     clock.advance(200)
     assert [one.answer for one in await ask(pods, restarts)] == [Answer.NODATA]
+
+
+async def test_behind_lists_that_never_come_nobody_waits_for_ever(api, clock, monkeypatch):
+    monkeypatch.setattr(module, "LISTS_AT_ONCE", 1)
+    monkeypatch.setattr(module, "LIST_S_MAX", 0.1)
+    async with connected(api) as client:
+        pods = PodMetrics(client, clock)
+        await pods._slots.acquire()
+        (answer,) = await ask(pods, Question(LOOPS, subject()))
+        assert answer.answer is Answer.ERROR
+        assert "1 other lists took 0.1 s" in answer.detail
+        pods._slots.release()
+        monkeypatch.setattr(module, "LIST_S_MAX", 30.0)
+        clock.advance(1)
+        put(api, pod("a"))
+        for _ in range(3):
+            clock.advance(1)
+            (answer,) = await ask(pods, Question(LOOPS, subject()))
+            assert answer.answer is Answer.OK
+        await pods.close()
+
+
+async def test_of_many_rollouts_only_two_are_listed_at_once(api, clock):
+    go = asyncio.Event()
+
+    async def held(_request: web.Request) -> web.StreamResponse:
+        await go.wait()
+        return web.json_response({"kind": "PodList", "items": [], "metadata": {}})
+
+    names = "abcdef"
+    for _ in names:
+        api.play("GET", "/pods", held)
+    async with connected(api) as client:
+        pods = PodMetrics(client, clock)
+        questions = [Question(LOOPS, replace(subject(), rollout=name)) for name in names]
+        asking = asyncio.create_task(ask(pods, *questions))
+        await until(lambda: len(api.made("GET", "/pods")) >= 2)
+        api.says("GET", "/later", 200, {})
+        await client.request("GET", "/later")
+        assert len(api.made("GET", "/pods")) == 2
+        go.set()
+        assert [one.answer for one in await asking] == [Answer.NODATA] * len(names)
+        await pods.close()
+
+
+async def test_pods_are_read_beside_the_loop(api, pods, monkeypatch):
+    seen = []
+
+    def noticed(body):
+        seen.append(threading.current_thread())
+        return read(body)
+
+    monkeypatch.setattr(module, "read", noticed)
+    put(api, pod("a"))
+    (answer,) = await ask(pods, Question(LOOPS, subject()))
+    assert answer.answer is Answer.OK
+    assert threading.main_thread() not in seen
+    assert seen

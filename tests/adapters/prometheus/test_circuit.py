@@ -11,7 +11,10 @@ import pytest
 from tests.adapters.prometheus.asking import SetClock, arms, ask_one, metric, subject
 from tests.adapters.prometheus.scripted import ScriptedProvider, hang_up, http, silence, vector
 from tidegate.adapters.prometheus import PrometheusMetrics, ProviderConfig, TelemetryConfig
+from tidegate.adapters.prometheus import circuit as module
+from tidegate.adapters.prometheus.answers import Vector
 from tidegate.adapters.prometheus.breaker import FAILURES_MAX, PAUSE_S_FIRST, PAUSE_S_MAX
+from tidegate.adapters.prometheus.circuit import Circuit, Unanswered
 from tidegate.adapters.prometheus.client import PROBE
 from tidegate.core.observation import Answer, Reading
 from tidegate.ports.metrics import Question
@@ -182,3 +185,46 @@ async def test_it_is_logged_once_when_it_opens_and_once_when_it_closes(
     assert [level for level, _ in told] == ["WARNING", "INFO"]
     assert told[0][1].startswith("provider default does not answer, queries to it fail until")
     assert told[1][1] == "provider default answers again"
+
+
+async def test_a_provider_that_is_slower_than_the_first_probe_is_found_to_answer(seconds):
+    circuit, allowed = Circuit("slow", seconds), []
+
+    async def takes_five_seconds(patience_s: float) -> Vector | Unanswered:
+        allowed.append(patience_s)
+        return Vector(()) if patience_s >= 5 else Unanswered.error("nothing in time")
+
+    async def obstacle():
+        seconds.now_s += PAUSE_S_MAX
+        return await circuit.obstacle(takes_five_seconds)
+
+    for _ in range(FAILURES_MAX):
+        circuit.note(Unanswered.error("nothing in time"))
+    said = [await obstacle() for _ in range(4)]
+    assert [one is None for one in said] == [False, False, True, True]
+    for _ in range(FAILURES_MAX):
+        circuit.note(Unanswered.error("nothing in time"))
+    await obstacle()
+    assert allowed == [2, 4, 8, 2]
+
+
+async def test_nobody_waits_for_the_whole_of_a_long_probe(seconds, monkeypatch):
+    monkeypatch.setattr(module, "PROBE_S_FIRST", 0.01)
+    circuit, over = Circuit("slow", seconds), asyncio.Event()
+    probes: list[float] = []
+
+    async def silent(patience_s: float) -> Vector | Unanswered:
+        probes.append(patience_s)
+        if len(probes) > 1:
+            await over.wait()
+        return Unanswered.error("nothing in time")
+
+    for _ in range(FAILURES_MAX):
+        circuit.note(Unanswered.error("nothing in time"))
+    await circuit.obstacle(silent)
+    seconds.now_s += PAUSE_S_MAX
+    async with asyncio.timeout(30):
+        said = [await circuit.obstacle(silent) for _ in range(3)]
+    assert [one.detail.split(";")[0] for one in said] == ["nothing in time"] * 3
+    assert len(probes) == 2
+    await circuit.close()

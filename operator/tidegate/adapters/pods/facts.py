@@ -144,3 +144,18 @@ def befell(
         yield one(Kind.OOM_KILL, at)
     if after.evicted_at is not None and (before is None or before.evicted_at is None):
         yield one(Kind.EVICTION, after.evicted_at)
+
+
+def undated_until(pod: Pod, now: datetime) -> datetime | None:
+    """Until when restarts of a pod that is new to us may have been of which no time is told.
+
+    None if there are none: each container tells when it last ended, which was before its last
+    restart and after all others.
+    """
+    ended = dict(pod.ended)
+    times = [
+        ended.get(container, now)
+        for container, restarts in pod.restarts
+        if restarts > (container in ended)
+    ]
+    return max(times, default=None)

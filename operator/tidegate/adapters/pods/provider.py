@@ -30,9 +30,10 @@ from tidegate.ports.metrics import Question
 
 LIST_S_MAX = 5.0
 """Time for all pages of a list."""
-LISTS_AT_ONCE = 8
-"""Lists on their way at once; others wait, and then LIST_S_MAX begins."""
-PAGE_PODS = 500
+LISTS_AT_ONCE = 2
+"""Lists on their way at once; others wait for LIST_S_MAX at most, and then that begins anew."""
+PAGE_PODS = 100
+"""Pods of a page; whole pods are held in memory of one page a list, facts alone of all others."""
 PODS_MAX = 20_000
 """Pods of one Rollout that are read; with more, its questions have no answer."""
 ANSWER_AGE_S_MAX = 0.5
@@ -81,7 +82,15 @@ class PodMetrics:
     async def _look(self, key: RolloutKey, at: datetime) -> str:
         """List the pods of a Rollout; says what went wrong, or ""."""
         try:
-            async with self._slots, asyncio.timeout(LIST_S_MAX):
+            async with asyncio.timeout(LIST_S_MAX):
+                await self._slots.acquire()
+        except TimeoutError:
+            return (
+                f"pods could not be listed: {LISTS_AT_ONCE} other lists took {LIST_S_MAX:g} s; "
+                "see whether the API server is overloaded"
+            )
+        try:
+            async with asyncio.timeout(LIST_S_MAX):
                 pods = await self._list(key)
         except TimeoutError:
             return f"pods could not be listed within {LIST_S_MAX:g} s"
@@ -89,6 +98,8 @@ class PodMetrics:
             return f"{error}; the operator needs the right to list pods there"
         except (ApiUnavailable, Conflict, Gone) as error:
             return str(error)
+        finally:
+            self._slots.release()
         if len(pods) > PODS_MAX:
             return f"the Rollout has more than {PODS_MAX} pods"
         self._forget(at)
@@ -101,15 +112,19 @@ class PodMetrics:
         query = {"labelSelector": selector, "limit": str(PAGE_PODS)}
         pods: list[Pod] = []
         while len(pods) <= PODS_MAX:
-            page: dict[str, Any] = await self._api.request(
-                "GET", PODS.path(namespace), query=query, timeout_s=LIST_S_MAX
-            )
-            pods += [read(body) for body in page.get("items") or ()]
-            more = (page.get("metadata") or {}).get("continue")
+            found, more = await self._page(PODS.path(namespace), query)
+            pods += found
             if not more:
                 break
             query["continue"] = more
         return pods
+
+    async def _page(self, path: str, query: Mapping[str, str]) -> tuple[list[Pod], str]:
+        """The facts of one page, and the token of the next; the page itself is gone by then."""
+        page = await self._api.request("GET", path, query=query, timeout_s=LIST_S_MAX)
+        # In a thread: thousands of pods must not hold up everybody's guards.
+        found = await asyncio.to_thread(_facts, page)
+        return found, str((page.get("metadata") or {}).get("continue") or "")
 
     def _forget(self, now: datetime) -> None:
         """Drop what nobody has asked about for as long as a window can be."""
@@ -117,6 +132,10 @@ class PodMetrics:
         old = [k for k, one in self._ledgers.items() if (one.looked_at or now) < horizon]
         for key in old:
             del self._ledgers[key]
+
+
+def _facts(page: Mapping[str, Any]) -> list[Pod]:
+    return [read(body) for body in page.get("items") or ()]
 
 
 def _span(question: Question, now: datetime) -> Span:

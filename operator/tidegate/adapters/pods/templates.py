@@ -24,6 +24,10 @@ from tidegate.core.concerned import NAMES_MAX
 from tidegate.core.observation import Answer, Concerned, Reading
 
 NO_PODS = "the revision has no pods"
+UNSURE = (
+    "containers restarted before this operator process looked first, at times that nobody tells; "
+    "they are counted once it has watched for a whole window"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class PodTemplate:
-    """How a template reads a ledger; `early`: it says something before the first request, too."""
+    """How a template reads a ledger.
+
+    `early`: it says something before the first request, too. `restarts`: it counts what may have
+    no time.
+    """
 
     count: Callable[[Ledger, str, Span], tuple[float, int, Mapping[str, int]] | None]
     early: bool = True
+    restarts: bool = False
 
     def reading(self, ledger: Ledger, revision: str, span: Span) -> Reading:
         """The answer about a revision at the end of the window."""
+        if self.restarts and ledger.unsure(revision, span.begins):
+            return Reading(span.ends, Answer.NODATA, detail=UNSURE)
         counted = self.count(ledger, revision, span)
         if counted is None:
             return Reading(span.ends, Answer.NODATA, samples=0.0, detail=NO_PODS)
@@ -65,7 +76,7 @@ def _incidents(kind: Kind) -> PodTemplate:
             return None
         return float(by_pod.total()), pods, by_pod
 
-    return PodTemplate(count)
+    return PodTemplate(count, restarts=kind is Kind.RESTART)
 
 
 def _crash_loops(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tidegate.adapters.prometheus.answers import Failure, Vector
@@ -15,6 +16,9 @@ from tidegate.adapters.steady_time import steady_s
 logger = logging.getLogger(__name__)
 
 Result = Vector | Failure
+
+PROBE_S_FIRST = 2.0
+"""Time for a first probe, and how long a query waits for any; each silence doubles the next's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,22 @@ class Circuit:
         self._now_s = now_s
         self._breaker = Breaker()
         self._silence = ""
+        self._probe_s = PROBE_S_FIRST
         self._probing: asyncio.Task[None] | None = None
 
-    async def obstacle(self, probe: Callable[[], Awaitable[Result]]) -> Failure | None:
-        """Why no query should be sent now, or None; calls `probe` when it is time for one."""
+    async def obstacle(self, probe: Callable[[float], Awaitable[Result]]) -> Failure | None:
+        """Why no query should be sent now, or None; calls `probe` when it is time for one.
+
+        `probe` is told the seconds that it may take, ever more: a provider that is slower than
+        the first few would never be found to answer.
+        """
         if self._breaker.stance(self._now_s()) is Stance.PROBE:
             if self._probing is None or self._probing.done():
                 self._probing = asyncio.create_task(self._probe(probe))
-            # Shielded: one caller that is cancelled must not take the probe from the others.
-            await asyncio.shield(self._probing)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_S_FIRST if self._breaker.is_open else None):
+                    # Shielded: one caller that goes must not take the probe from the others.
+                    await asyncio.shield(self._probing)
         now_s = self._now_s()
         if self._breaker.stance(now_s) is Stance.ASK:
             return None
@@ -57,6 +68,7 @@ class Circuit:
         if self._breaker.is_open:
             logger.info("provider %s answers again", self._name)
         self._breaker = self._breaker.answered()
+        self._probe_s = PROBE_S_FIRST
 
     async def close(self) -> None:
         """Cancel a probe that is under way."""
@@ -64,8 +76,8 @@ class Circuit:
             self._probing.cancel()
             await asyncio.gather(self._probing, return_exceptions=True)
 
-    async def _probe(self, probe: Callable[[], Awaitable[Result]]) -> None:
-        result = await probe()
+    async def _probe(self, probe: Callable[[float], Awaitable[Result]]) -> None:
+        result = await probe(self._probe_s)
         if not isinstance(result, Unanswered):
             self.note(result)
             return
@@ -76,4 +88,5 @@ class Circuit:
                 result.detail,
             )
         self._silence = result.detail
+        self._probe_s *= 2
         self._breaker = self._breaker.unproven(self._now_s())

@@ -30,7 +30,6 @@ CONCURRENT_MAX = 8
 CONNECT_TIMEOUT_S_MAX = 2.0
 PROBE = "vector(1)"
 """A query that reads no data, so that every server answers it that answers at all."""
-PROBE_TIMEOUT_S_MAX = 2.0
 
 
 class PrometheusClient:
@@ -54,7 +53,7 @@ class PrometheusClient:
         """The value of a query at a time; never raises for anything that a provider does.
 
         Takes at most twice the provider's timeout, once in our own line and once for the answer,
-        after a probe of at most PROBE_TIMEOUT_S_MAX; no time at all while the circuit is open.
+        after PROBE_S_FIRST of waiting for a probe; no time at all while the circuit is open.
         """
         if (obstacle := await self._circuit.obstacle(partial(self._probe, at))) is not None:
             return obstacle
@@ -79,10 +78,9 @@ class PrometheusClient:
         if session is not None:
             await session.close()
 
-    async def _probe(self, at: datetime) -> Vector | Failure:
+    async def _probe(self, at: datetime, patience_s: float) -> Vector | Failure:
         # Not in line: with every slot taken by what hangs there would be no way to find out.
-        timeout_s = min(PROBE_TIMEOUT_S_MAX, self._config.timeout_s)
-        return await self._request(PROBE, at, timeout_s)
+        return await self._request(PROBE, at, min(patience_s, self._config.timeout_s))
 
     async def _request(self, text: str, at: datetime, timeout_s: float) -> Vector | Failure:
         try:
