@@ -253,7 +253,7 @@ def test_a_release_is_sent_back_from_its_bake(play: Measured) -> None:
 
 def test_a_release_in_two_rounds_is_promoted_on_its_score(play: Measured) -> None:
     """Satisfaction is 25 of 100: 75 are too few for the pass mark of 95."""
-    with play("scorecard") as on:
+    with play("two-rounds") as on:
         canary = _released(on, latency_s=0.15, satisfaction=0.8)
         assert on.stands("first-round")["weight"] == 10
         on.release("first-round")
@@ -271,7 +271,7 @@ def test_a_release_in_two_rounds_is_promoted_on_its_score(play: Measured) -> Non
 def test_a_release_in_two_rounds_is_sent_back_by_its_alarms(
     play: Measured, quality: dict[str, float], guard: str
 ) -> None:
-    with play("scorecard") as on:
+    with play("two-rounds") as on:
         canary = _released(on, latency_s=0.15)
         on.stands("first-round")
         on.metrics.says(canary, **quality)
@@ -287,13 +287,14 @@ def test_a_release_in_two_rounds_is_sent_back_by_its_alarms(
 def test_alarms_that_need_people_stop_a_release_where_it_is(
     play: Measured, quality: dict[str, float], guard: str
 ) -> None:
-    with play("scorecard") as on:
+    with play("two-rounds") as on:
         canary = _released(on, latency_s=0.15)
         on.stands("first-round")
         on.metrics.says(canary, **quality)
         paused = on.awaited("paused", lambda s: s.get("state") == "Paused")
         assert (paused["pause"]["by"], paused["weight"]) == (f"guard {guard}", 10)
         on.metrics.says(canary, complaints=0.01, syncs_failed=0.005)
+        on.awaited("good again", lambda s: _verdict(s, guard) == "pass")
         on.release("first-round")
         on.stage.act(on.shop, "resume", "the callers were answered")
         assert on.stands("second-round")["weight"] == 50
