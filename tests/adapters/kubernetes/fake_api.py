@@ -59,6 +59,7 @@ class Watch:
     """One open watch; what is put in `lines` is sent, None ends it."""
 
     query: dict[str, str]
+    path: str = ""
     lines: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
 
     def send(self, kind: str, body: Object) -> None:
@@ -149,7 +150,7 @@ class FakeApi:
     async def _stream(self, request: web.Request, query: dict[str, str]) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
-        watch = Watch(query)
+        watch = Watch(query, request.path)
         self._open.append(watch)
         self._watches.put_nowait(watch)
         while (line := await watch.lines.get()) is not None:

@@ -181,7 +181,7 @@ async def test_secrets_are_read_by_name_alone_and_once_more_after_a_while(world,
 
 
 async def test_a_secret_that_takes_its_time_keeps_no_pass_waiting(world, monkeypatch):
-    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.25)
     here = naming(secrets=["key"])
     before = (await world.cluster.observe(here)).target
     world.fake.hangs("GET", KEY)
@@ -268,8 +268,8 @@ async def test_an_api_server_that_does_not_answer_has_changed_nothing(world, pat
 async def test_a_change_that_is_watched_wakes_the_rollout_and_is_read(world):
     here = naming(configMaps=["flags"])
     before = (await world.cluster.observe(here)).target
-    await world.fake.watch()  # of Services
-    watch = await world.fake.watch()
+    opened = [await world.fake.watch() for _ in range(2)]  # the other one is of Services
+    watch = next(one for one in opened if one.path.endswith("/configmaps"))
     world.touched.clear()
     changed = world.fake.put(CONFIG, held(CONFIG, {"dark": "on"}))
     watch.send("MODIFIED", {part: value for part, value in changed.items() if part != "data"})
