@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 
-from demo.operator_process import install_rights
 from sandbox import Cluster
 from tests.cluster.example_documents import BAKE
 from tests.cluster.example_exporter import Business
 from tests.cluster.example_plays import Play, measured
 from tests.cluster.looks import recorded
-from tests.observer.observer import Observer, watching
+from tests.observer.observer import Observer
 
 pytestmark = [
     pytest.mark.api,
@@ -31,13 +30,6 @@ pytestmark = [
 ]
 
 Measured = Callable[..., AbstractContextManager[Play[Business]]]
-
-
-@pytest.fixture(scope="module")
-def watcher(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observer]:
-    install_rights(cluster)
-    with watching(cluster, tmp_path_factory.mktemp("observed")) as observer:
-        yield observer
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from demo.operator_process import install_rights
 from sandbox import Cluster
 from sandbox.waiting import wait_until
 from tests.cluster.example_documents import BAKE
 from tests.cluster.example_metrics import ExampleMetrics
 from tests.cluster.example_plays import Play, played
 from tests.cluster.looks import recorded
-from tests.observer.observer import Observer, watching
+from tests.observer.observer import Observer
 
 pytestmark = pytest.mark.api
 
@@ -36,13 +35,6 @@ PHASES = {
 }
 """What the documents ask for: the canary's weight and pods, in each phase that has a hold."""
 AT_REST_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def watcher(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observer]:
-    install_rights(cluster)
-    with watching(cluster, tmp_path_factory.mktemp("observed")) as observer:
-        yield observer
 
 
 @pytest.fixture
