@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.scenes import NOW, ago, asked, error_guard, in_phase, pods, read, spec
@@ -204,10 +204,14 @@ ANY = st.lists(
 
 
 @given(ANY, st.floats(0.0, 400.0))
+@example((Reading(ago(281.0), Answer.OK, value=BAD), Reading(NOW, Answer.OK)), 281.0)
 def test_whatever_was_read_a_delay_only_takes_readings_away(known, delay_s):
     late = tuple(one for one in known if one.at >= ago(HELD_S - delay_s))
     assert passed(gated(delay_s, *known).decided()) <= bool(late)
-    counted = tuple(one for one in known if one.at < ago(HELD_S) or one in late)
+    counted = tuple(
+        one if one.at < ago(HELD_S) or one in late else Reading(one.at, Answer.NODATA)
+        for one in known
+    )
     late, plain = guarded(delay_s, *known).decided(), guarded(None, *counted).decided()
     assert (late.status.run is None) is (plain.status.run is None)
 
