@@ -22,7 +22,7 @@ from tests.model.search import search
 from tests.model.state import Engine
 from tests.model.stories import lived
 from tidegate.api.actions import Verb
-from tidegate.core import decide, facts, promotion, resting, running
+from tidegate.core import decide, facts, promotion, resting, running, steering
 from tidegate.core import draining as old_pods
 from tidegate.core.convergence import Seen
 from tidegate.core.waiting import LetGo
@@ -92,7 +92,7 @@ def unstored(_stored, step):
 
 
 def raised_over_a_hold(scene, asked):
-    return running.weight_to(scene, asked.weight, asked.match)
+    return steering.weight_to(scene, asked.weight, asked.match)
 
 
 CALM = Scope()
@@ -102,12 +102,12 @@ ABORTED = Scope(verbs=(Verb.ABORT,), crashes=True)
 FAULTS = {
     "stable is re-pointed unseen": (promotion, "let_go", at_once, promoting, CALM),
     "the canary goes home unseen": (resting, "let_go", at_once, released, ABORTED),
-    "the canary is re-pointed unseen": (running, "let_go", at_once, released, EDITS),
+    "the canary is re-pointed unseen": (steering, "let_go", at_once, released, EDITS),
     "old pods go unseen": (old_pods, "let_go", at_once, draining, CALM),
     "old pods are idle from before": (facts, "_still_unused", still_counted, draining, EDITS),
     "that old pods were used is lost": (decide, "_use_noted", unstored, draining, EDITS),
     "a broken hold is not stored": (running, "_weight_up", raised_over_a_hold, released, EDITS),
-    "weights rise whatever guards say": (running, "obstacle_to_raise", nothing, released, CUTS),
+    "weights rise whatever guards say": (steering, "obstacle_to_raise", nothing, released, CUTS),
     "phases end whatever checks say": (running, "obstacle_to_pass", nothing, released, CUTS),
     "promotion looks at no guard": (promotion, "_guarded", no_step, promoting, BLIND),
     "traffic comes before pods": (running, "canary_ready", no_step, released, DYING),
@@ -118,7 +118,7 @@ FAULTS = {
 HEADER_FAULTS = {
     "a phase of header routes is not held": (running, "_held", no_step, released, CALM),
     "header routes come whatever guards say": (
-        running,
+        steering,
         "obstacle_to_raise",
         nothing,
         released,

@@ -227,7 +227,7 @@ MUTANTS = (
         "argo-rollouts #925",
         "core/running.py",
         "        or _measured(scene)\n        or _advance(scene)\n",
-        "        or _not_paused(scene)\n        or _advance(scene)\n",
+        "        or not_paused(scene)\n        or _advance(scene)\n",
         (ORDER + "test_a_phase_ends_only_when_each_of_its_gates_passes",),
     ),
     Mutant(

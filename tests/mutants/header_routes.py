@@ -19,7 +19,7 @@ MUTANTS = (
     Mutant(
         "header routes that vanished are not put back",
         "argo-rollouts #4486",
-        "core/running.py",
+        "core/steering.py",
         "if r.weight != weight or not r.even or not r.carries(match)),",
         "if r.weight != weight or not r.even),",
         (CORE + "test_header_routes_that_somebody_took_away_end_the_hold_and_are_put_back",),
@@ -27,7 +27,7 @@ MUTANTS = (
     Mutant(
         "header routes come whatever a weight would wait for",
         "argo-rollouts #4486",
-        "core/running.py",
+        "core/steering.py",
         "    if below or (match and not wrong.carries(match)):\n",
         "    if below:\n",
         (CORE + "test_a_guard_that_fails_keeps_header_routes_away",),
@@ -35,7 +35,7 @@ MUTANTS = (
     Mutant(
         "a phase keeps the header routes of another one",
         "argo-rollouts #4486",
-        "core/running.py",
+        "core/steering.py",
         "        stray = route.matched and not route.carries(match)\n",
         "        stray = False\n",
         (

@@ -16,7 +16,7 @@ MUTANTS = (
     Mutant(
         "the canary is re-pointed while routes still send to it",
         "argo-rollouts #4564",
-        "core/running.py",
+        "core/steering.py",
         "    if not routes.idle_canary and not scene.switches:\n"
         "        return weight_to(scene, 0)\n",
         "",
@@ -25,7 +25,7 @@ MUTANTS = (
     Mutant(
         "the canary is re-pointed at pods that are not ready",
         "argo-rollouts #4775",
-        "core/running.py",
+        "core/steering.py",
         "    if scene.canary is None or scene.canary.ready == 0:\n"
         "        return canary_ready(scene)\n",
         "",
@@ -34,7 +34,7 @@ MUTANTS = (
     Mutant(
         "the canary is re-pointed while its old revision still gets requests",
         "argo-rollouts #4390",
-        "core/running.py",
+        "core/steering.py",
         '    if gone.free:\n        return Step(scene.status, PointDestination("canary"',
         '    if gone.free or True:\n        return Step(scene.status, PointDestination("canary"',
         (ORDER + "test_the_canary_destination_is_re_pointed_only_when_its_old_revision_is_idle",),
@@ -50,7 +50,7 @@ MUTANTS = (
     Mutant(
         "the first traffic comes before proxies know any pod of the new revision",
         "reliability-and-security F64",
-        "core/running.py",
+        "core/steering.py",
         "        if scene.now < scene.canary_known_at and wrong.weight == 0"
         " and not wrong.matched:\n"
         "            return not_known_yet(scene)\n",
@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant(
         "the weight rises once one pod is ready",
         "argo-rollouts #3941",
-        "core/running.py",
+        "core/steering.py",
         "    if ready >= scene.canary_pods:\n",
         "    if ready >= min(1, scene.canary_pods):\n",
         (HANDOVER + "test_no_weight_rises_before_as_many_pods_are_ready_as_it_needs",),
@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "a canary whose pods all died keeps its traffic",
         "argo-rollouts #4750",
-        "core/running.py",
+        "core/steering.py",
         "    if not scene.full or (scene.canary is not None and scene.canary.ready > 0):\n"
         "        return None\n",
         "    return None\n",

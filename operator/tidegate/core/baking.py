@@ -18,8 +18,8 @@ from tidegate.core.measuring import obstacle_to_raise
 from tidegate.core.proving import forgiven
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
-from tidegate.core.running import canary_pointed, canary_size_up
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.steering import canary_pointed, canary_size_up
 
 
 def begun(scene: Scene, promoted: Step, run: RunStatus) -> Step:

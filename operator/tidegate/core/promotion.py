@@ -19,14 +19,14 @@ from tidegate.core.measuring import FIRST_LOOK_S
 from tidegate.core.proving import forgiven
 from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
-from tidegate.core.running import (
+from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.steering import (
     canary_alive,
     canary_pointed,
     canary_ready,
     canary_size_up,
     weight_to,
 )
-from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
 
 ALL = 100

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from tidegate.core import going_back, promotion, reasons, resting, revert
 from tidegate.core.decision import Note, PointDestination
-from tidegate.core.running import (
+from tidegate.core.scene import Scene, Step
+from tidegate.core.steering import (
     canary_alive,
     canary_pointed,
     canary_size_up,
     not_known_yet,
     weight_down,
 )
-from tidegate.core.scene import Scene, Step
 
 
 def step(scene: Scene) -> Step:

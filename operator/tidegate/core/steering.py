@@ -1,0 +1,175 @@
+"""Writes of a run towards what is asked: pods first, then where routes point, then weights."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tidegate.api.phases import HttpMatch
+from tidegate.core import reasons
+from tidegate.core.cohorts import and_matched
+from tidegate.core.convergence import Arm
+from tidegate.core.decision import (
+    CreateReplicaSet,
+    Note,
+    PointDestination,
+    ScaleReplicaSet,
+    SetWeight,
+)
+from tidegate.core.measuring import obstacle_to_raise
+from tidegate.core.observation import RouteWeight
+from tidegate.core.scene import Scene, Step
+from tidegate.core.waiting import let_go, telemetry_trouble
+
+
+def canary_size_up(scene: Scene) -> Step | None:
+    """Enough canary pods for what comes next; never fewer while a run is on."""
+    run, view = scene.run, scene.canary
+    assert run is not None, "called only while a run is on"
+    if view is None:
+        revision = scene.canary_revision or run.to_revision
+        return Step(scene.status, CreateReplicaSet(revision, scene.canary_pods))
+    if view.replicas < scene.canary_pods:
+        effect = ScaleReplicaSet(view.name, view.replica_set, view.uid, scene.canary_pods)
+        return Step(scene.status, effect)
+    return None
+
+
+def canary_ready(scene: Scene) -> Step | None:
+    """Pods ready before traffic. Traffic that they already have stays."""
+    ready = scene.canary.ready if scene.canary else 0
+    if ready >= scene.canary_pods:
+        return None
+    since = scene.status.waiting_since or scene.now
+    return Step(
+        scene.status,
+        reason=reasons.WAITING_FOR_PODS,
+        message=f"{ready} of {scene.canary_pods} pods of the new revision are ready",
+        wake_at=scene.at(since + timedelta(seconds=scene.spec.progress_deadline_s)),
+    )
+
+
+def canary_alive(scene: Scene) -> Step | None:
+    """A canary without any ready pod gets no traffic; it gets it back when pods are ready."""
+    if not scene.full or (scene.canary is not None and scene.canary.ready > 0):
+        return None
+    taken = weight_to(scene, 0)
+    if taken is None or taken.effect is None:
+        return None
+    note = Note(
+        reasons.TRAFFIC_SHIFTED,
+        "no canary pod is ready; its traffic goes to stable until one is",
+        warning=True,
+    )
+    return Step(taken.status, taken.effect, (note,), reasons.WAITING_FOR_PODS, note.message)
+
+
+def canary_pointed(scene: Scene) -> Step | None:
+    """The canary destination selects the new revision; re-pointed only while nothing uses it."""
+    routes, revision = scene.routes, scene.canary_revision
+    assert revision is not None, "called only while a run is on"
+    assert routes is not None, "an unreadable route is a problem, handled before"
+    if routes.canary == revision:
+        return None
+    if not routes.idle_canary and not scene.switches:
+        return weight_to(scene, 0)
+    if scene.canary is None or scene.canary.ready == 0:
+        return canary_ready(scene)
+    if scene.switches:  # a preview is for tests; nobody waits for it to be idle
+        return Step(scene.status, PointDestination("canary", revision))
+    alone = routes.canary if routes.canary != routes.stable else None
+    gone = let_go(scene, Arm("canary", alone), scene.weight_since)
+    if gone.free:
+        return Step(scene.status, PointDestination("canary", revision))
+    return Step(
+        scene.status,
+        reason=reasons.WAITING_FOR_IDLE,
+        message="waiting until no proxy sends to the canary destination before it is re-pointed"
+        + telemetry_trouble(scene),
+        wake_at=gone.until,
+    )
+
+
+def weight_to(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+    """One route write towards that share and those header routes.
+
+    Down at once, up only while nothing speaks against it; a header route that comes is up.
+    """
+    routes = scene.routes
+    assert routes is not None, "an unreadable route is a problem, handled before"
+    wrong = next(
+        (r for r in routes.weights if r.weight != weight or not r.even or not r.carries(match)),
+        None,
+    )
+    if wrong is None:
+        return None
+    below = wrong.weight < weight or (weight > 0 and wrong.weight == weight)  # or some route is
+    if below or (match and not wrong.carries(match)):
+        if scene.canary is None or scene.canary.ready == 0:
+            return Step(
+                scene.status,
+                reason=reasons.WAITING_FOR_PODS,
+                message=f"weight stays at {wrong.weight}: no pod of the new revision is ready",
+            )
+        if scene.paused:
+            return not_paused(scene)
+        obstacle = obstacle_to_raise(scene)
+        if obstacle:
+            message = f"weight stays at {wrong.weight}: {obstacle}"
+            return Step(scene.status, reason=reasons.WAITING_FOR_METRICS, message=message)
+        if scene.now < scene.canary_known_at and wrong.weight == 0 and not wrong.matched:
+            return not_known_yet(scene)
+    return _shift(scene, wrong, weight, match)
+
+
+def not_known_yet(scene: Scene) -> Step:
+    """The first traffic waits until proxies know whom to send it to."""
+    return Step(
+        scene.status,
+        reason=reasons.SETTLING,
+        message="the first pods of the new revision are ready; proxies get traffic.settle "
+        f"{scene.settle.total_seconds():g}s to know them before traffic goes there",
+        wake_at=scene.canary_known_at,
+    )
+
+
+def weight_down(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+    """One route write that takes away what the canary has above that share.
+
+    It waits for nothing but a ready pod of stable, where the canary has one.
+
+    Header routes other than those for `match` are above it, too.
+    """
+    for route in scene.routes.weights if scene.routes else ():
+        stray = route.matched and not route.carries(match)
+        if route.weight > weight or stray:
+            left = route.match if route.match and not stray else ()
+            return _shift(scene, route, min(route.weight, weight), left)
+    return None
+
+
+def _shift(scene: Scene, route: RouteWeight, weight: int, match: tuple[HttpMatch, ...]) -> Step:
+    less = weight < route.weight or (route.matched and not match)
+    if less and not scene.undo and _only_canary_serves(scene):
+        message = f"weight stays at {route.weight}: no pod of stable is ready, and the canary's are"
+        return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)
+    left = match if route.http else ()
+    said = f"canary {route.weight} -> {weight} % in {route.title}{and_matched(left)}"
+    note = Note(reasons.TRAFFIC_SHIFTED, said)
+    return Step(scene.status, SetWeight(route.virtual_service, weight, left), (note,))
+
+
+def _only_canary_serves(scene: Scene) -> bool:
+    """Whether every request that is taken from the canary destination would find nobody."""
+    routes = scene.routes
+    assert routes is not None, "an unreadable route is a problem, handled before"
+    stable, canary = (scene.observed.revision(name) for name in (routes.stable, routes.canary))
+    return canary is not None and canary.ready > 0 and (stable is None or stable.ready == 0)
+
+
+def not_paused(scene: Scene) -> Step | None:
+    """Why nothing goes on while a person or a guard has stopped the run."""
+    if not scene.paused:
+        return None
+    pause = scene.status.pause
+    by = f"{pause.by}: {pause.reason}" if pause else "spec.paused"
+    return Step(scene.status, reason=reasons.PAUSED, message=f"paused by {by}")
