@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from typer.testing import CliRunner
@@ -123,6 +124,30 @@ def test_an_answer_of_no_use_ends_in_one_sentence(tmp_path, play, words):
     assert words in done.stderr
     assert SECRET not in done.stderr
     assert len(asked) == 1, "what fails is not asked again"
+
+
+def two_revisions(handler: BaseHTTPRequestHandler) -> None:
+    """Revision a all the time, b beside it from the third minute on; no metric has data."""
+    asked = parse_qs(urlsplit(handler.path).query)
+    start, end, step = (int(float(asked[name][0])) for name in ("start", "end", "step"))
+    times = range(start, end + 1, step)
+    late = [time for time in times if time >= START_S + 120]
+    series = [
+        one([[time, "1"] for time in seconds], revision=revision)
+        for revision, seconds in (("a", times), ("b", late))
+        if seconds and asked["query"] == ["q"]
+    ]
+    says(matrix(*series))(handler)
+
+
+@pytest.mark.parametrize(("judged_max", "told"), [(31, True), (32, False)])
+def test_what_is_left_out_of_a_long_release_is_told(tmp_path, monkeypatch, judged_max, told):
+    monkeypatch.setattr(recorded, "STEPS_EACH_MAX", judged_max)
+    with server(two_revisions) as (url, _):
+        done = backtest(tmp_path, url, "--step", "15s")
+    assert done.exit_code in (0, 1)
+    words = "of the release a -> b only the first 7m45s are judged: 31 of 32 moments"
+    assert (words in " ".join((done.stdout + done.stderr).split())) is told
 
 
 def test_who_never_ends_is_left_after_the_time_out(tmp_path, monkeypatch):

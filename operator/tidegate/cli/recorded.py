@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
@@ -27,6 +27,7 @@ from tidegate.adapters.prometheus.provider import PrometheusMetrics
 from tidegate.adapters.prometheus.render import RenderError, fill
 from tidegate.api.constants import DESTINATION_TEMPLATES
 from tidegate.api.rollout import Rollout
+from tidegate.api.scalars import format_duration
 from tidegate.cli.errors import UnreachableError, UsageError
 from tidegate.controller.asking import question_of
 from tidegate.core.check import Check
@@ -79,7 +80,7 @@ def judged(asked: Asked) -> Past:
     silent_s = max(SILENT_S_LEAST, float(SILENT_STEPS * asked.step_s))
     found = releases(tuple(_moments(asked, ranges)), silent_s)
     checks = watched(asked.rollout.spec)
-    past = Past(notes=list(_notes(asked, checks)))
+    past = Past(notes=[*_notes(asked, checks), *_cut_short(found, asked.step_s)])
     past.judged = tuple(
         (one, asyncio.run(_Replay(asked, config, ranges, one).outcomes(checks))) for one in found
     )
@@ -95,6 +96,17 @@ def _notes(asked: Asked, checks: tuple[Watched, ...]) -> Iterator[str]:
     providers = sorted({metric.provider for metric in asked.rollout.spec.metrics})
     if len(providers) > 1:
         yield f"providers {', '.join(providers)} are all asked of {asked.url}"
+
+
+def _cut_short(found: Iterable[Release], step_s: int) -> Iterator[str]:
+    for one in found:
+        moments = (one.ended_s - one.began_s) // step_s
+        if moments > STEPS_EACH_MAX:
+            judged_s = format_duration(float(STEPS_EACH_MAX * step_s))
+            yield (
+                f"of the release {one.stable} -> {one.canary} only the first {judged_s} are "
+                f"judged: {STEPS_EACH_MAX} of {moments} moments; choose a wider --step for all"
+            )
 
 
 # ---------------------------------------------------------------- who had requests
