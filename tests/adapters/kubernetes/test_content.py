@@ -177,6 +177,17 @@ async def test_secrets_are_read_by_name_alone_and_once_more_after_a_while(world,
     assert all(call.path == KEY for call in world.fake.made("GET", "/secrets"))
 
 
+async def test_a_secret_that_falls_due_wakes_its_rollout(world, monkeypatch):
+    monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.01)
+    here = naming(secrets=["key"])
+    await world.cluster.observe(here)
+    world.touched.clear()
+    async with asyncio.timeout(WAIT_S_MAX):
+        while not world.touched:  # what fell due before is read again, and falls due again
+            await world.cluster.observe(here)
+            await asyncio.sleep(0.005)
+
+
 async def test_a_secret_that_takes_its_time_keeps_no_pass_waiting(world, monkeypatch):
     monkeypatch.setattr(content, "SECRETS_AGAIN_S", 0.25)
     here = naming(secrets=["key"])
