@@ -1,4 +1,9 @@
-"""Clusters that tests share: each is started once a session, on its first use."""
+"""Clusters that tests share, and how many examples properties try.
+
+Each cluster is started once a session, on its first use. Examples are the same every time, so that
+whoever changed nothing sees what others saw; `TIDEGATE_EXAMPLES=2000 pytest tests/core` looks for
+new failures and prints what to repeat.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from demo.manifests import App, Shop
 from demo.operator_process import install_crds, install_rights
@@ -18,6 +24,18 @@ from tests.observer.observer import Observer, watching
 
 os.environ["TIDEGATE_SEED"] = os.environ.get("TIDEGATE_SEED") or str(datetime.now(UTC).toordinal())
 # Before any test module is read: what it chooses by the day must be the same in every worker.
+
+# A busy machine is no fault of the code: examples may take as long as they need.
+settings.register_profile("steady", derandomize=True, deadline=None, database=None)
+settings.register_profile(
+    "search",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    max_examples=int(os.environ.get("TIDEGATE_EXAMPLES", "100")),
+)
+if settings.get_current_profile_name() == "default":  # seeded bugs bring one of their own
+    settings.load_profile("search" if "TIDEGATE_EXAMPLES" in os.environ else "steady")
 
 AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards": []})
 """A Rollout that nobody touches all session long: what the operator writes to it is counted."""

@@ -20,7 +20,11 @@ RANKS = (PASSED, OTHER, ASSERTION)
 
 # That an example fails is all there is to know of it here: making it small takes most of the time.
 settings.register_profile(
-    "unshrunk", phases=(Phase.explicit, Phase.generate), deadline=None, database=None
+    "unshrunk",
+    phases=(Phase.explicit, Phase.generate),
+    derandomize=True,
+    deadline=None,
+    database=None,
 )
 settings.load_profile("unshrunk")
 
