@@ -37,12 +37,30 @@ def test_an_unknown_verb_is_refused_with_those_there_are():
         Action.parse({**BODY, "spec": {"rollout": "web", "verb": "explode"}})
 
 
-def test_only_a_skip_names_a_phase():
-    skip = {**BODY, "spec": {"rollout": "web", "verb": "skip", "phase": "half"}}
-    assert Action.parse(skip).phase == "half"
-    abort = RolloutActionSpec(rollout="web", verb=Verb.ABORT, phase="half")
-    broken = [rule for rule in abort.all_rules() if rule.holds and not rule.holds(abort)]
-    assert [rule.message for rule in broken] == ["phase is only for skip; leave it out"]
+def broken(**fields):
+    """The fields that the rules of an action have something against."""
+    spec = RolloutActionSpec(rollout="web", **fields)
+    return [rule.field for rule in spec.all_rules() if rule.holds and not rule.holds(spec)]
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_only_what_is_about_a_phase_names_one(verb):
+    named = verb in (Verb.SKIP, Verb.APPROVE, Verb.REJECT)
+    assert broken(verb=verb, phase="half", revision="B") == [".phase"] * (not named)
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_an_approval_says_what_it_is_of_and_it_alone_may_name_groups(verb):
+    approves = verb is Verb.APPROVE
+    assert broken(verb=verb) == [".revision"] * approves
+    asked = broken(verb=verb, revision="B", requested_groups=("qa",))
+    assert asked == [".requestedGroups"] * (not approves)
+
+
+def test_an_action_is_signed_with_the_name_and_the_reason():
+    assert Action.parse(BODY).author == "ann: too slow"
+    unsigned = {**BODY, "spec": {"rollout": "web", "verb": "abort"}}
+    assert Action.parse(unsigned).author == "somebody"
 
 
 @given(JSON)

@@ -19,6 +19,8 @@ def test_by_default_there_is_just_what_is_needed():
         "Role",
         "RoleBinding",
         "ServiceAccount",
+        "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding",
     }
 
 

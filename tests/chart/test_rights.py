@@ -1,7 +1,8 @@
 """Who may do what: the operator as little as it can, people as much as their role says."""
 
-from tests.chart.rendering import NAMESPACE, RELEASE, kinds, pick, render, rights
+from tests.chart.rendering import NAMESPACE, RELEASE, kinds, notes, pick, render, rights
 from tests.house.tree import ROOT
+from tidegate.api.actions import Verb
 
 GRANTED = {
     ("tidegate.io", "rollouts"): "get list watch patch",
@@ -109,6 +110,42 @@ def test_editors_write_what_they_want_and_never_what_happened():
     labels = role["metadata"]["labels"]
     assert "rbac.authorization.k8s.io/aggregate-to-view" not in labels
     assert labels["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
+
+
+def test_who_edits_a_release_does_not_approve_it_unless_they_are_an_admin():
+    role = pick(render(), "ClusterRole", f"{RELEASE}-approve")
+    labels = role["metadata"]["labels"]
+    assert labels["rbac.authorization.k8s.io/aggregate-to-admin"] == "true"
+    assert "rbac.authorization.k8s.io/aggregate-to-edit" not in labels
+    names = {"rollouts/approve", "rollouts/reject"}
+    assert {resource for _, resource, verb in rights(role) if verb == "update"} == names
+    edit = pick(render(), "ClusterRole", f"{RELEASE}-edit")
+    verbs = {one.value for one in Verb} - {"approve", "reject"}
+    found = {resource for _, resource, _ in rights(edit)}
+    assert {one.partition("/")[2] for one in found} - {"", "scale"} == verbs
+
+
+def test_nobody_but_the_operator_writes_an_answer_or_a_status():
+    writing = {"create", "update", "patch", "delete", "deletecollection"}
+    for role in render():
+        if role["kind"] == "ClusterRole" and role["metadata"]["name"] != RELEASE:
+            written = {r for _, r, verb in rights(role) if verb in writing}
+            assert not {resource for resource in written if resource.endswith("/status")}
+
+
+def test_the_admission_policy_holds_where_the_operator_serves_and_can_be_left_out():
+    policy = pick(render(), "ValidatingAdmissionPolicy", f"{RELEASE}-actions")
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    binding = pick(render(), "ValidatingAdmissionPolicyBinding", f"{RELEASE}-actions")
+    assert binding["spec"] == {"policyName": f"{RELEASE}-actions", "validationActions": ["Deny"]}
+    named = render({"watchNamespaces": ["shop", "pay"]})
+    binding = pick(named, "ValidatingAdmissionPolicyBinding", f"{RELEASE}-actions")
+    (only,) = binding["spec"]["matchResources"]["namespaceSelector"]["matchExpressions"]
+    assert only["values"] == ["shop", "pay"]
+    off = {"admission": {"enabled": False}}
+    assert not {it for it in kinds(render(off)) if "Admission" in it}
+    assert "approvals prove nothing" in notes(off)
+    assert "approvals prove nothing" not in notes()
 
 
 def test_roles_can_be_left_to_the_administrator():

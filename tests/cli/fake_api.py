@@ -28,6 +28,7 @@ class FakeApi:
         self.bodies: list[Object] = []
         self.faults: list[tuple[str, str, int, str]] = []
         self.user: str | None = "anna@example.org"
+        self.groups: list[str] = ["system:authenticated"]
         self.on_action: Callable[[Object], None] = lambda _: None
         self.watch_ends: list[str] = []
         self.watched = threading.Event()
@@ -112,7 +113,10 @@ class Handler(BaseHTTPRequestHandler):
         if self._faulty("POST", split.path):
             return
         if split.path == REVIEW:
-            self._send(201, {"status": {"userInfo": {"username": self.api.user}}})
+            self._send(
+                201,
+                {"status": {"userInfo": {"username": self.api.user, "groups": self.api.groups}}},
+            )
             return
         self.api.bodies.append(body)
         namespace, plural = split.path.removeprefix(BASE).split("/")

@@ -183,7 +183,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         for way in ("exact", "prefix", "regex")
     },
     "spec.phases[].approval": (
-        ("phases.0.approval", {"required": 1, "groups": ["release-managers"]}),
+        ("phases.0.approval", {"required": 1, "groups": ["release-managers"], "expiry": "1h"}),
     ),
     "spec.phases[].hooks": (("phases.0.hooks", [HOOK]),),
     "spec.phases[].hooks[].service": (

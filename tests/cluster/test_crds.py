@@ -307,8 +307,10 @@ def test_the_largest_rollout_there_may_be_is_within_the_cost_budget(crds):
     largest["scorecards"] = [{"name": f"c{n}", "pass": 95, "members": members} for n in range(8)]
     largest["guards"] = [{"metric": "m63", "max": 1}, {"scorecard": "c7"}] * 16
     gates = [{"metric": "m63", "max": 1}, {"scorecard": "c7"}] * 8
+    approval = {"required": 16, "expiry": "1h", "groups": [f"{n:0>256}" for n in range(16)]}
     largest["phases"] = [
-        {"name": f"p{n}", "weight": n, "gates": gates, "guards": gates} for n in range(32)
+        {"name": f"p{n}", "weight": n, "gates": gates, "guards": gates, "approval": approval}
+        for n in range(32)
     ]
     text = manifest(largest)
     crds.kubectl("apply", "--server-side", "--dry-run=server", "-f", "-", stdin=text)
@@ -373,11 +375,22 @@ def test_an_unknown_verb_is_refused_with_those_there_are(crds):
     assert '"abort", "pause", "resume"' in refusal(crds, text, "--dry-run=server")
 
 
-def test_only_a_skip_names_a_phase(crds):
+def test_only_what_is_about_a_phase_names_one(crds):
     skip = ACTION | {"verb": "skip", "phase": "all"}
     crds.kubectl("apply", "--dry-run=server", "-f", "-", stdin=manifest(skip, "RolloutAction"))
     text = manifest(ACTION | {"phase": "all"}, "RolloutAction")
-    assert "phase is only for skip; leave it out" in refusal(crds, text, "--dry-run=server")
+    told = "phase is only for skip, approve and reject; leave it out"
+    assert told in refusal(crds, text, "--dry-run=server")
+
+
+def test_an_approval_says_of_which_revision_and_it_alone_names_groups(crds):
+    approve = ACTION | {"verb": "approve"}
+    text = manifest(approve, "RolloutAction")
+    assert "approve needs revision" in refusal(crds, text, "--dry-run=server")
+    whole = approve | {"revision": "a91c02", "phase": "all", "requestedGroups": ["qa"]}
+    crds.kubectl("apply", "--dry-run=server", "-f", "-", stdin=manifest(whole, "RolloutAction"))
+    text = manifest(ACTION | {"requestedGroups": ["qa"]}, "RolloutAction")
+    assert "requestedGroups is only for approve" in refusal(crds, text, "--dry-run=server")
 
 
 def test_all_our_kinds_are_listed_by_category(rollout, crds):

@@ -125,9 +125,9 @@ def test_promote_leaves_out_the_remaining_phases(stage: Stage) -> None:
         stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=60)
 
 
-@pytest.mark.parametrize("verb", ["abort", "promote", "resume", "retry", "approve", "undo"])
+@pytest.mark.parametrize("verb", ["abort", "promote", "resume", "retry", "reject", "undo"])
 def test_what_makes_no_sense_is_refused_with_a_sentence(stage: Stage, verb: str) -> None:
-    """At rest there is nothing to abort, promote, resume or retry; the rest is not built yet."""
+    """At rest there is nothing to abort, promote, resume, retry, reject or undo."""
     shop = quick_shop()
     with opened(stage, shop):
         before = stage.rollout(shop)["status"]["state"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tests.core.gallery_approvals import APPROVALS
 from tests.core.gallery_bakes import BAKES
 from tests.core.gallery_policies import POLICIES
 from tests.core.gallery_rest import RESTS
@@ -21,6 +22,7 @@ from tests.core.gallery_workloads import WORKLOADS
 GALLERY = Path(__file__).with_name("gallery.txt")
 MOMENTS = {f"{name} (run)": case for name, case in RUNS.items()} | RESTS | BAKES | WORKLOADS
 MOMENTS |= TRIALS | SCORES | POLICIES
+MOMENTS |= {f"{name} (approvals)": case for name, case in APPROVALS.items()}
 
 
 def test_every_moment_is_decided_and_told_as_the_gallery_shows():

@@ -34,6 +34,8 @@ BETA: Object = {"match": [{"headers": {"x-group": {"exact": "beta"}}}]}
 MEMBERS: Object = {"name": "members", "weight": 0, "hold": "200ms", **BETA}
 COHORTS: Phases = (MEMBERS, {"name": "more", "weight": 10, "hold": "200ms", **BETA}, *QUICK)
 """Requests with a header first, then a share of the others as well."""
+ASKED: Phases = (*QUICK, {"name": "most", "weight": 80, "hold": "200ms", "approval": {}})
+"""The second phase waits for somebody to say go."""
 SHIFT: Object = {"capacity": {"mode": "shift", "headroom": "0%"}}
 SCORE: Object = {
     "scorecards": [
@@ -165,6 +167,11 @@ def switched(status: Status) -> bool:
     return status.get("weight") == 100 and bool(phase.get("startedAt"))
 
 
+def asking(status: Status) -> bool:
+    """It waits for an approval."""
+    return status.get("state") == "AwaitingApproval"
+
+
 def shrunk(status: Status) -> bool:
     """Halfway, and stable has given up the pod that its half does not need."""
     return halfway(status) and status.get("replicas") == 1
@@ -229,6 +236,11 @@ def act(verb: str) -> Callable[[Trial], object]:
     return lambda trial: trial.act(verb)
 
 
+def approve(trial: Trial) -> None:
+    """Somebody says go."""
+    trial.act("approve", revision=trial.canary())
+
+
 def turn_bad(trial: Trial) -> None:
     """From now on the new revision fails."""
     trial.provider.turn_bad(trial.canary())
@@ -289,6 +301,7 @@ SCENARIOS = (
         spec=SHIFT,
         begins_as="shift",
     ),
+    Scenario("approve", [*_released(*ASKED), Step(asking, approve)], ended("Promoted")),
     Scenario("hybrid", _released(*HYBRID, SWITCH), ended("Promoted")),
     Scenario("hybrid back", _sent_back(switched, *HYBRID, SWITCHED), ended("Reverted")),
     Scenario(

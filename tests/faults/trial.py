@@ -141,14 +141,14 @@ class Trial:
         found = self.direct.get("Deployment", self.namespace, self.shop.name) or {}
         return bool(found.get("status", {}).get("readyReplicas") == self.shop.replicas)
 
-    def act(self, verb: str) -> None:
+    def act(self, verb: str, **more: str) -> None:
         """Ask for something, under a name that is the same in every run."""
         self.direct.create(
             {
                 "apiVersion": "tidegate.io/v1alpha1",
                 "kind": "RolloutAction",
                 "metadata": {"name": f"please-{verb}", "namespace": self.namespace},
-                "spec": {"rollout": self.shop.name, "verb": verb, "requestedBy": "trial"},
+                "spec": {"rollout": self.shop.name, "verb": verb, "requestedBy": "trial"} | more,
             }
         )
 

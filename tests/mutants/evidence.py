@@ -336,7 +336,7 @@ MUTANTS = (
         (HANDOVER + "test_a_revision_that_was_sent_back_starts_nothing_by_itself",),
     ),
     Mutant(
-        "an approval of another revision is accepted",
+        "an action for another revision is accepted",
         "a replayed approval; openkruise/rollouts #352 asks for a record of them",
         "core/answering.py",
         "    if asked is None or asked == current:\n        return None\n",

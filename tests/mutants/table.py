@@ -7,6 +7,7 @@ import random
 
 from tests.mutants import (
     after_promotion,
+    approvals,
     bounds,
     comparisons,
     evidence,
@@ -32,6 +33,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *header_routes.MUTANTS,
     *after_promotion.MUTANTS,
     *takeovers.MUTANTS,
+    *approvals.MUTANTS,
     *made_routes.MUTANTS,
     *comparisons.MUTANTS,
     *bounds.MUTANTS,

@@ -16,7 +16,8 @@ from tests.observer.happenings import Body, Change, Key, Write, part, uid_of
 ROUTING = frozenset({"VirtualService", "HTTPRoute", "DestinationRule", "Service"})
 SENT_BACK = frozenset(
     {"Aborted", "Deleted", "GuardBreached", "MetricsBlind"}
-    | {"PhaseDeadlineExceeded", "ProgressDeadlineExceeded", "TemplateIsStable", "Undone"}
+    | {"PhaseDeadlineExceeded", "ProgressDeadlineExceeded", "Rejected", "TemplateIsStable"}
+    | {"Undone"}
 )
 """Why a run is sent back, each told by an Event `Reverted`."""
 NOTES_KEPT = 2000

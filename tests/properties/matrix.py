@@ -27,6 +27,7 @@ from tests.properties.scenario import (
 from tests.properties.watch import Watch
 from tests.properties.world import Setting, World
 from tidegate.api.actions import Verb
+from tidegate.api.approvals import Approval
 from tidegate.api.rollout import Capacity, RolloutSpec
 from tidegate.api.status import RolloutStatus, Stage, State
 from tidegate.api.traffic import ServiceTraffic, Traffic
@@ -148,6 +149,15 @@ def _winding_down(way: Way) -> Operator:
     return _released(way).live_until(lambda status: status.last_run is not None)
 
 
+def _awaiting(way: Way) -> Operator:
+    """The last phase could begin, and nobody has approved it."""
+    operator = _installed(way)
+    *before, last = operator.rollout.spec.phases
+    operator.edit(phases=(*before, last.model_copy(update={"approval": Approval()})))
+    retarget(operator, "B")
+    return operator.live_until(_is(State.AWAITING_APPROVAL, Stage.PHASE))
+
+
 def _paused(way: Way) -> Operator:
     operator = _in_phase(way)
     operator.world.ask(Verb.PAUSE)
@@ -236,6 +246,7 @@ ROWS: dict[str, Row] = {
     "old pods draining": Row(
         State.PROGRESSING, None, _winding_down, PROMOTED, None, "B", switched=State.HEALTHY
     ),
+    "a wait for an approval": Row(State.AWAITING_APPROVAL, Stage.PHASE, _awaiting),
     "a pause in a phase": Row(State.PAUSED, Stage.PHASE, _paused),
     "a pause at rest": Row(State.PAUSED, None, _paused_at_rest, PROMOTED, None),
     "the way back of an abort": Row(State.REVERTING, None, _reverting, SENT_BACK, None),
@@ -248,13 +259,15 @@ ROWS: dict[str, Row] = {
 }
 """By what is going on there."""
 
-NOT_YET = {State.AWAITING_APPROVAL}
+NOT_YET: frozenset[State] = frozenset()
 """States that no code gives a Rollout; the first line that does needs a row."""
 
 
 def healed(operator: Operator) -> None:
     """What waits for a person is mended and resumed, so that all may come to an end."""
     operator.world.problems = ()
-    operator.edit(paused=False)
+    phases = operator.rollout.spec.phases
+    approved = tuple(phase.model_copy(update={"approval": None}) for phase in phases)
+    operator.edit(paused=False, phases=approved)
     if operator.status.pause is not None:
         operator.world.ask(Verb.RESUME)

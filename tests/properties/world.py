@@ -372,7 +372,15 @@ class World:
             heapq.heappush(self._ticks, self.now_s + proxy.selectors_lag_s)
             heapq.heappush(self._ticks, self.now_s + proxy.routes_lag_s)
 
-    def ask(self, verb: Verb, *, revision: str | None = None, phase: str | None = None) -> str:
+    def ask(
+        self,
+        verb: Verb,
+        *,
+        revision: str | None = None,
+        phase: str | None = None,
+        by: str | None = "ann",
+        groups: tuple[str, ...] = (),
+    ) -> str:
         """A person asks for something; the answer is found under the uid."""
         self._made += 1
         uid = f"action-{self._made}"
@@ -382,7 +390,12 @@ class World:
             uid=uid,
             created_at=moment(self.now_s),
             spec=RolloutActionSpec(
-                rollout="shop", verb=verb, requested_by="ann", revision=revision, phase=phase
+                rollout="shop",
+                verb=verb,
+                requested_by=by,
+                requested_groups=groups,
+                revision=revision,
+                phase=phase,
             ),
             status=RolloutActionStatus(),
         )

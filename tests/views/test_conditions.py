@@ -67,7 +67,7 @@ TABLE = [
     (AT_REST | {"state": "Progressing"}, "", "Unknown", "Settling", {"Reconciling"}, "InProgress"),
     (IN_PHASE | {"state": "Paused", "pause": {"by": "anna", "at": ago(9)}}, "Paused", "Unknown",
      "Paused", {"Reconciling", "Paused"}, "InProgress"),
-    (IN_PHASE | {"state": "AwaitingApproval"}, "", "Unknown", "Paused", {"Reconciling"},
+    (IN_PHASE | {"state": "AwaitingApproval"}, "", "Unknown", "AwaitingApproval", {"Reconciling"},
      "InProgress"),
     (REVERTED | {"state": "Reverting"}, "Reverted", "False", "Reverted", {"Reconciling"},
      "InProgress"),

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ApiModel, Rule
+from tidegate.api.approvals import GroupName
+from tidegate.api.base import SET, ApiModel, Rule
 from tidegate.api.meta import Meta
 from tidegate.api.scalars import DnsLabel, Message, ObjectName, Revision, Timestamp
 from tidegate.api.wire import as_object, read_leniently, read_strictly
@@ -29,6 +30,9 @@ class Verb(StrEnum):
     UNDO = "undo"
 
 
+NAMING_A_PHASE: Final = frozenset({Verb.SKIP, Verb.APPROVE, Verb.REJECT})
+
+
 class RolloutActionSpec(ApiModel):
     """What is asked, of which Rollout, by whom and why; never changed after creation."""
 
@@ -39,10 +43,24 @@ class RolloutActionSpec(ApiModel):
             reason="FieldValueForbidden",
         ),
         Rule(
-            cel="!has(self.phase) || self.verb == 'skip'",
-            message="phase is only for skip; leave it out",
-            holds=lambda spec: spec.phase is None or spec.verb is Verb.SKIP,
+            cel="!has(self.phase) || self.verb in ['skip', 'approve', 'reject']",
+            message="phase is only for skip, approve and reject; leave it out",
+            holds=lambda spec: spec.phase is None or spec.verb in NAMING_A_PHASE,
             field=".phase",
+        ),
+        Rule(
+            cel="self.verb != 'approve' || has(self.revision)",
+            message="approve needs revision: the canary revision that is approved "
+            "(status.canaryRevision)",
+            holds=lambda spec: spec.verb is not Verb.APPROVE or spec.revision is not None,
+            field=".revision",
+        ),
+        Rule(
+            cel="!has(self.requestedGroups) || size(self.requestedGroups) == 0 || "
+            "self.verb == 'approve'",
+            message="requestedGroups is only for approve; leave it out",
+            holds=lambda spec: not spec.requested_groups or spec.verb is Verb.APPROVE,
+            field=".requestedGroups",
         ),
     )
 
@@ -60,11 +78,23 @@ class RolloutActionSpec(ApiModel):
         max_length=limits.MAX_USER_CHARS,
         description="User who asks; admission proves that it is the author.",
     )
+    requested_groups: tuple[GroupName, ...] = Field(
+        (),
+        max_length=limits.MAX_GROUPS,
+        description="For approve: groups of the user that the phase may ask for; admission proves "
+        "that the author is in all of them.",
+        json_schema_extra=SET,
+    )
     revision: Revision | None = Field(
-        None, description="Act only if this is the canary revision; left out, act on any."
+        None,
+        description="Act only if this is the canary revision; left out, act on any. Required by "
+        "approve.",
     )
     phase: DnsLabel | None = Field(
-        None, description="For skip: later phase to go to; left out, the next one."
+        None,
+        description="For skip: later phase to go to; left out, the next one. For approve and "
+        "reject: phase that is meant; left out, the one that waits, or the next that needs an "
+        "approval.",
     )
 
 
@@ -123,13 +153,19 @@ class Action:
         return self.spec.requested_by
 
     @property
+    def author(self) -> str:
+        """Who asks and why, for people."""
+        by = self.spec.requested_by or "somebody"
+        return f"{by}: {self.spec.reason}" if self.spec.reason else by
+
+    @property
     def revision(self) -> str | None:
         """Canary revision that is meant, or None for any."""
         return self.spec.revision
 
     @property
     def phase(self) -> str | None:
-        """Phase that skip goes to, or None for the next one."""
+        """Phase that is meant, or None for the next one."""
         return self.spec.phase
 
     @property

@@ -15,6 +15,8 @@ MAX_REVISION_HISTORY: Final = 100
 MAX_DURATION_S: Final = 90 * 24 * 3600.0
 MIN_INTERVAL_S: Final = 1.0
 MIN_WINDOW_S: Final = 1.0
+MIN_EXPIRY_S: Final = 60.0
+"""An approval is dated by the second, and its way here takes a moment."""
 MAX_POD_WINDOW_S: Final = 3600.0
 """What befell pods is remembered for so long."""
 MIN_THRESHOLD_S: Final = 0.001
@@ -34,6 +36,8 @@ MAX_HOOKS: Final = 8
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
 MAX_APPROVERS: Final = 16
+MAX_APPROVALS: Final = 64
+"""Approvals kept of one run, for all of its phases."""
 MAX_GROUPS: Final = 16
 MAX_BREACHES: Final = 100
 MAX_RETRIES: Final = 10

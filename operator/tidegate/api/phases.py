@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ATOMIC, SET, ApiModel, Rule, keyed_by
+from tidegate.api.approvals import Approval
+from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, ObjectName, Percent
 
@@ -38,20 +39,6 @@ class HttpMatch(ApiModel):
         max_length=limits.MAX_HEADERS,
         description="Headers that all must match, by lower-case header name; a cookie is matched "
         "in the header cookie by regex.",
-    )
-
-
-class Approval(ApiModel):
-    """People who must agree before the phase starts."""
-
-    required: int = Field(
-        1, ge=1, le=limits.MAX_APPROVERS, description="Number of approvals needed (default 1)."
-    )
-    groups: tuple[HeaderText, ...] = Field(
-        (),
-        max_length=limits.MAX_GROUPS,
-        description="Groups whose members may approve; empty means whoever RBAC lets.",
-        json_schema_extra=SET,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from tidegate.api import limits
+from tidegate.api.approvals import RunApprovals
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
@@ -116,6 +117,9 @@ class RunStatus(ApiModel):
         description="What would have stopped the run, had mode been enforce: checks, phases and "
         "blind. The history says when and why.",
         json_schema_extra=SET,
+    )
+    approvals: RunApprovals | None = Field(
+        None, description="Who approved which of its phases, and which one waits for that."
     )
     warned: tuple[CheckId, ...] = Field(
         (),

@@ -12,6 +12,7 @@ import typer
 from tidegate.api.actions import Verb
 from tidegate.api.limits import MAX_ACTION_REASON_CHARS
 from tidegate.cli import errors
+from tidegate.cli.approvals import completed
 from tidegate.cli.options import AnswerOutput, Context, Kubeconfig, Name, Namespace
 from tidegate.views.events import generate_name
 from tidegate.views.foreign_text import bare, clean
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ANSWER_WITHIN_S: Final = 30.0
 
 _HELP: Final = {
+    Verb.APPROVE: "Say that a phase may begin; it begins once enough persons did.",
+    Verb.REJECT: "Say that a phase may not begin: the release is sent back.",
     Verb.ABORT: "Send all requests back to the stable revision, now.",
     Verb.PAUSE: "Stand still where the release is; guards stay on.",
     Verb.RESUME: "Go on after a pause.",
@@ -47,6 +50,10 @@ Revision = Annotated[
 To = Annotated[
     str | None, typer.Option("--to", help="Later phase to go to; left out, the next one.")
 ]
+Which = Annotated[
+    str | None,
+    typer.Option("--phase", help="Phase that is meant; left out, the one that waits, or the next."),
+]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait up to 30 s for the answer.")]
 Format = Annotated[AnswerOutput, typer.Option("--output", "-o", help="How to print the answer.")]
 
@@ -55,6 +62,8 @@ def add_verbs(app: typer.Typer) -> None:
     """Give the app one command for each verb."""
     for verb, text in _HELP.items():
         command = _skip if verb is Verb.SKIP else _command(verb)
+        if verb in (Verb.APPROVE, Verb.REJECT):
+            command = _of_a_phase(verb)
         app.command(verb.value, help=text + _EXIT, short_help=text)(command)
 
 
@@ -72,6 +81,26 @@ def _command(verb: Verb) -> Callable[..., None]:
     ) -> None:
         asked = {"rollout": name, "verb": verb.value, "reason": reason, "revision": revision}
         answered = _act(asked, (kubeconfig, context, namespace), wait=wait)
+        raise typer.Exit(_report(answered, output))
+
+    return command
+
+
+def _of_a_phase(verb: Verb) -> Callable[..., None]:
+    def command(
+        name: Name,
+        *,
+        phase: Which = None,
+        namespace: Namespace = None,
+        reason: Why = "",
+        revision: Revision = None,
+        wait: Wait = True,
+        output: Format = AnswerOutput.TEXT,
+        kubeconfig: Kubeconfig = None,
+        context: Context = None,
+    ) -> None:
+        asked = {"rollout": name, "verb": verb.value, "reason": reason, "revision": revision}
+        answered = _act(asked | {"phase": phase}, (kubeconfig, context, namespace), wait=wait)
         raise typer.Exit(_report(answered, output))
 
     return command
@@ -114,10 +143,13 @@ def _act(
 
 def _ask(cluster: "Cluster", spec: Mapping[str, Any]) -> dict[str, Any]:
     """Create the action in the user's own name, after a look whether there is such a Rollout."""
+    rollout = None
     with suppress(errors.DeniedError):  # who may ask but not look must still be able to abort
-        cluster.rollout(spec["rollout"])
-    user = cluster.user_name()
+        rollout = cluster.rollout(spec["rollout"])
+    user, groups = cluster.user()
     signed = dict(spec) | ({"requestedBy": user} if user else {})
+    if spec["verb"] == Verb.APPROVE:
+        signed = completed(signed, rollout, groups)
     return cluster.create_action(signed, generate_name(spec["rollout"], spec["verb"]))
 
 

@@ -18,6 +18,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
 from tidegate.api.constants import API_VERSION, GROUP, VERSION
+from tidegate.api.wire import as_object
 from tidegate.cli import answers
 from tidegate.cli.errors import CommandError, NoClusterError, NotFoundError, UnreachableError
 
@@ -74,8 +75,8 @@ class Cluster:
             raise self._no_rollout(name)
         return found
 
-    def user_name(self) -> str | None:
-        """The user as the API server knows them; None where it does not say."""
+    def user(self) -> tuple[str | None, tuple[str, ...]]:
+        """The user and their groups as the API server knows them; None where it does not say."""
         body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         try:
@@ -83,9 +84,10 @@ class Cluster:
         except CommandError as error:
             if isinstance(error, UnreachableError):
                 raise
-            return None  # admission decides whether an action without its author is let in
-        name = answer.get("status", {}).get("userInfo", {}).get("username")
-        return name if isinstance(name, str) else None
+            return None, ()  # admission decides whether an action without its author is let in
+        found = as_object(as_object(answer.get("status")).get("userInfo"))
+        name, groups = found.get("username"), found.get("groups") or ()
+        return name if isinstance(name, str) else None, tuple(map(str, groups))
 
     def create_action(self, spec: Mapping[str, Any], generate_name: str) -> Object:
         """Create a RolloutAction and return it as stored."""

@@ -169,6 +169,8 @@ def _text(player: Player, setting: Setting, scenario: str, end: End) -> Iterator
         "is applied at 0s"
     )
     yield from (f"  {_metric_text(metric)}" for metric in setting.metrics.values())
+    if player.granted:
+        yield f"  approvals are taken as given: phase {', '.join(player.granted)}"
     yield ""
     width = max([0, *(len(phase.name) for phase in rollout.spec.phases)])
     for one in player.told:
@@ -224,4 +226,6 @@ def _as_json(player: Player, end: End, found: Chances | None, seed: int) -> dict
         "message": player.status.message,
         "timeline": [asdict(one) for one in player.told],
     }
+    if player.granted:
+        shown["approvalsTakenAsGiven"] = list(player.granted)
     return shown if found is None else shown | {"seed": seed, "chances": asdict(found)}

@@ -44,6 +44,8 @@ from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Gone
 PAGE_OBJECTS = 500
 FIRST_LIST_S = 30.0
 SWEEP_S = 300.0
+SENDING_BACK = frozenset({"abort", "reject"})
+"""Verbs that no other work may keep waiting."""
 TIME_AGAIN_S = 0.5
 
 logger = logging.getLogger(__name__)
@@ -349,7 +351,7 @@ class Operator:
 def _asked_by(body: Mapping[str, Any]) -> tuple[tuple[str, str], Lane]:
     """The Rollout that an action is about, and how urgent it is."""
     spec = body.get("spec") or {}
-    lane = Lane.ABORT if spec.get("verb") == "abort" else Lane.PROGRESS
+    lane = Lane.ABORT if spec.get("verb") in SENDING_BACK else Lane.PROGRESS
     return (key_of(body)[0], str(spec.get("rollout", ""))), lane
 
 

@@ -11,11 +11,14 @@ from typing import Literal
 
 from tidegate.api.actions import Action, Verb
 from tidegate.api.status import LastAction, PauseStatus, Stage
-from tidegate.core import going_back, reasons, revert
+from tidegate.core import approving, going_back, reasons, revert
 from tidegate.core.decision import AnswerAction, HoldRollout, Note
 from tidegate.core.journal import note_run
 from tidegate.core.running import enter
 from tidegate.core.scene import Scene, Step, changed
+
+URGENT = {Verb.ABORT: 0, Verb.REJECT: 1}
+"""What sends traffic back goes before all that was asked for earlier."""
 
 
 def abort(scene: Scene) -> Step | None:
@@ -55,21 +58,16 @@ def answer(scene: Scene) -> Step | None:
             scene.status, AnswerAction(action.name, action.uid, result, last.message, scene.now)
         )
     wrong_revision = _other_revision(scene, action)
-    step = wrong_revision or VERBS.get(action.spec.verb, _not_built)(scene, action)
+    step = wrong_revision or VERBS[action.spec.verb](scene, action)
     begins = scene.run is None and step.status.run is not None
     if begins and not scene.rollout.held:  # as before any run: a deletion must wait for it
         return Step(scene.status, HoldRollout())
     return _recorded(step, action, scene)
 
 
-def _urgency(action: Action) -> tuple[bool, float, str]:
+def _urgency(action: Action) -> tuple[int, float, str]:
     created = action.created_at.timestamp() if action.created_at else 0.0
-    return action.verb is not Verb.ABORT, created, action.name
-
-
-def _who(action: Action) -> str:
-    by = action.spec.requested_by or "somebody"
-    return f"{by}: {action.spec.reason}" if action.spec.reason else by
+    return URGENT.get(action.verb, len(URGENT)), created, action.name
 
 
 def _recorded(step: Step, action: Action, scene: Scene) -> Step:
@@ -78,7 +76,7 @@ def _recorded(step: Step, action: Action, scene: Scene) -> Step:
     last = LastAction(uid=action.uid, verb=action.spec.verb, result=result, message=step.message)
     note = Note(
         step.reason if refused else reasons.ACTION_DONE,
-        f"{action.spec.verb} by {_who(action)}: {step.message}",
+        f"{action.spec.verb} by {action.author}: {step.message}",
         warning=refused,
     )
     status = note_run(step.status, scene.now, action.spec.verb, note.reason, note.message)
@@ -113,7 +111,7 @@ def _abort(scene: Scene, action: Action) -> Step:
         return _refuse(scene, _on_the_way_back(scene))
     if not revert.can_go_back(scene):
         return _refuse(scene, _nothing_left(scene))
-    return revert.send_back(scene, reasons.ABORTED, f"aborted by {_who(action)}")
+    return revert.send_back(scene, reasons.ABORTED, f"aborted by {action.author}")
 
 
 def _on_the_way_back(scene: Scene) -> str:
@@ -131,7 +129,7 @@ def _nothing_left(scene: Scene) -> str:
 
 def _undo(scene: Scene, action: Action) -> Step:
     """Back to the revision before stable: at rest a run of its own, in a bake its end."""
-    status, why = scene.status, f"undone by {_who(action)}"
+    status, why = scene.status, f"undone by {action.author}"
     if scene.undo:
         return _refuse(scene, _on_the_way_back(scene))
     if scene.baking:
@@ -189,6 +187,8 @@ def _promote(scene: Scene, _action: Action) -> Step:
             reason=reasons.BAKING,
             message="the bake ends as soon as every guard passes",
         )
+    if lacks := approving.lacking(scene, len(scene.spec.phases)):
+        return _refuse(scene, lacks)
     run = scene.run.model_copy(update={"skip_to_end": True})
     return Step(
         changed(scene.status, run=run, pause=None),
@@ -224,9 +224,11 @@ def _skip(scene: Scene, action: Action) -> Step:
 
 def _skipped(scene: Scene, action: Action, here: int, there: int) -> Step:
     """As with `promote`, who asks for it means it to go on: a pause of a person is lifted."""
+    if lacks := approving.lacking(scene, there):
+        return _refuse(scene, lacks)
     status, left_out = scene.status, scene.spec.phases[here:there]
     for phase in left_out:
-        message = f"phase {phase.name} left out by {_who(action)}"
+        message = f"phase {phase.name} left out by {action.author}"
         status = note_run(status, scene.now, phase.name, reasons.PHASE_SKIPPED, message)
     if status.pause is not None:
         status = changed(status, pause=None, resumed_at=scene.now)
@@ -234,7 +236,7 @@ def _skipped(scene: Scene, action: Action, here: int, there: int) -> Step:
     names = ", ".join(phase.name for phase in left_out)
     ahead = scene.spec.phases[there:]
     to = f"phase {ahead[0].name}" if ahead else "the promotion"
-    note = Note(reasons.PHASE_SKIPPED, f"left out by {_who(action)}: {names}")
+    note = Note(reasons.PHASE_SKIPPED, f"left out by {action.author}: {names}")
     message = f"left out {names} without hold and gates; on to {to}; guards stay on"
     return Step(entered.status, None, (note, *entered.notes), entered.reason, message)
 
@@ -252,16 +254,12 @@ def _retry(scene: Scene, _action: Action) -> Step:
     )
 
 
-def _not_built(scene: Scene, action: Action) -> Step:
-    return _refuse(
-        scene, f"{action.spec.verb} is not built yet; there are {', '.join(sorted(VERBS))}"
-    )
-
-
 VERBS: dict[str, Callable[[Scene, Action], Step]] = {
     "abort": _abort,
+    "approve": approving.approve,
     "pause": _pause,
     "promote": _promote,
+    "reject": approving.reject,
     "resume": _resume,
     "retry": _retry,
     "skip": _skip,

@@ -15,6 +15,7 @@ from tidegate.api.phases import Phase
 from tidegate.api.scalars import format_duration
 from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core import reasons
+from tidegate.core.approvals import awaited
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.scene import Scene, Step, changed
@@ -25,6 +26,8 @@ def counted_since(scene: Scene) -> datetime | None:
     phase, entered = _on(scene), scene.status.phase
     if phase is None or entered is None or phase.deadline_s is None or scene.paused:
         return None
+    if awaited(scene.spec, scene.status, scene.now) is not None:
+        return None  # as in a pause: it waits for people
     known = scene.status.deadline_since
     return max(known, entered.entered_at) if known is not None else scene.now
 

@@ -8,6 +8,7 @@ from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core import deadlines, entering, observing, reasons, shifting
+from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
 from tidegate.core.decision import Note
@@ -99,7 +100,7 @@ def enter(scene: Scene, index: int) -> Step:
     """Move to that phase, or to promotion after the last one; what it was like is not asked."""
     run = scene.run
     assert run is not None, "called only while a run is on"
-    run = run.model_copy(update={"reached": _reached(scene)})
+    run = past(run.model_copy(update={"reached": _reached(scene)}))
     if index >= len(scene.spec.phases):
         message = f"all phases are over; promoting revision {run.to_revision}"
         moved = changed(

@@ -21,7 +21,7 @@ from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
-from tidegate.rehearsal.setting import Setting
+from tidegate.rehearsal.setting import Setting, approved
 from tidegate.rehearsal.values import window_of
 from tidegate.rehearsal.world import EPOCH, World, moment
 from tidegate.views.conditions import conditions
@@ -82,7 +82,9 @@ class Player:
     def __init__(
         self, rollout: Rollout, setting: Setting, *, traffic_s: float = TRAFFIC_INTERVAL_S
     ) -> None:
-        spec = rollout.spec.model_copy(update={"template": {}, "workload_ref": None})
+        self.granted = tuple(phase.name for phase in rollout.spec.phases if phase.approval)
+        spec = approved(rollout.spec)
+        spec = spec.model_copy(update={"template": {}, "workload_ref": None})
         self.rollout = replace(rollout, spec=spec, deleting=False, held=False)
         self.world = World(setting, OLD)
         self.stored = RolloutStatus()

@@ -120,6 +120,12 @@ def setting_of(
     )
 
 
+def approved(spec: RolloutSpec) -> RolloutSpec:
+    """The spec without its approvals: a rehearsal shows what machines do, and people take time."""
+    phases = tuple(phase.model_copy(update={"approval": None}) for phase in spec.phases)
+    return spec.model_copy(update={"phases": phases})
+
+
 def _scripted(
     spec: RolloutSpec, metric: Metric, scenario: Scenario, usual: Levels
 ) -> ScriptedMetric:

@@ -20,6 +20,7 @@ from tidegate.api.status import Condition, RolloutStatus, Stage, State
 from tidegate.api.takeover import WorkloadDrift
 from tidegate.core import reasons
 from tidegate.core.drift import DRIFT_WINDOW_S, DRIFTS_MANY, keeps_coming_until
+from tidegate.views.approvals import awaiting
 
 READY: Final = "Ready"
 RECONCILING: Final = "Reconciling"
@@ -28,6 +29,7 @@ TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
 POLICIES_APPLIED: Final = "PoliciesApplied"
 PAUSED: Final = "Paused"
+AWAITING_APPROVAL: Final = "AwaitingApproval"
 TRAFFIC_DRIFT: Final = "TrafficDrift"
 SAMPLE_RATIO_MISMATCH: Final = "SampleRatioMismatch"
 WORKLOAD_DRIFT: Final = "WorkloadDrift"
@@ -66,6 +68,7 @@ def conditions(
         *_metrics_available(status),
         *_policies(status),
         *_paused(rollout, status),
+        *_awaiting(rollout, status, now),
         *_drifting(status, now),
         *_mismatch(status),
         *_workload_drift(status),
@@ -99,8 +102,10 @@ def _kstatus(
             return _failed(reasons.PROGRESS_DEADLINE_EXCEEDED, status.message)
         case State.REVERTING:
             return _working("False", reasons.REVERTED, status.message)
-        case State.PAUSED | State.AWAITING_APPROVAL:
+        case State.PAUSED:
             return _working("Unknown", reasons.PAUSED, status.message)
+        case State.AWAITING_APPROVAL:
+            return _working("Unknown", reasons.AWAITING_APPROVAL, status.message)
         case State.PROGRESSING if (
             status.phase is not None and status.phase.timed_out_at is not None
         ):
@@ -236,6 +241,14 @@ def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:
     else:
         return ()
     return (Finding(PAUSED, "True", reasons.PAUSED, message),)
+
+
+def _awaiting(rollout: Rollout, status: RolloutStatus, now: datetime) -> tuple[Finding, ...]:
+    """Which phase waits for approvals, and how many are there; only while one does."""
+    message = awaiting(rollout.spec, status, now)
+    if not message:
+        return ()
+    return (Finding(AWAITING_APPROVAL, "True", reasons.AWAITING_APPROVAL, message),)
 
 
 def _drifting(status: RolloutStatus, now: datetime) -> tuple[Finding, ...]:

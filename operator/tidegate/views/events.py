@@ -17,6 +17,7 @@ MAX_NAME_STEM_CHARS: Final = 52
 _ACTIONS: Final = {
     reasons.ACTION_DONE: "AnswerAction",
     reasons.ACTION_REFUSED: "AnswerAction",
+    reasons.AWAITING_APPROVAL: "AwaitApproval",
     reasons.TRAFFIC_SHIFTED: "ShiftTraffic",
     reasons.TRAFFIC_DRIFT: "ShiftTraffic",
     reasons.SAMPLE_RATIO_MISMATCH: "CountTraffic",

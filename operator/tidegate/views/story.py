@@ -14,6 +14,7 @@ from tidegate.api.status import LastRun, PhaseStatus, RolloutStatus, RunStatus, 
 from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core.observing import OVERLOOKED
 from tidegate.views.amounts import age, span_text
+from tidegate.views.approvals import given, needed
 from tidegate.views.check_rows import CheckRow, check_row
 from tidegate.views.foreign_text import clean
 
@@ -82,6 +83,7 @@ class Story:
     pause: str
     traffic: TrafficRow | None
     run: str
+    approvals: tuple[str, ...]
     phases: tuple[PhaseRow, ...]
     to_go: str
     checks: tuple[CheckRow, ...]
@@ -106,6 +108,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         pause=_pause(status, spec, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
+        approvals=given(spec, status, now),
         phases=_phases(status, spec, now),
         to_go=_to_go(status, spec, now),
         checks=tuple(check_row(check, spec, now) for check in status.checks),
@@ -223,14 +226,15 @@ def _last_run(last: LastRun | None, now: datetime) -> str:
 
 
 def _phases(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> tuple[PhaseRow, ...]:
-    phases = spec.phases if spec else ()
-    place = _place(status, phases)
-    return tuple(
-        PhaseRow(
-            phase.name, phase.weight, _mark(i, place), _phase_note(i, place, phase, status, now)
-        )
-        for i, phase in enumerate(phases)
-    )
+    if spec is None:
+        return ()
+    place = _place(status, spec.phases)
+    rows = []
+    for i, phase in enumerate(spec.phases):
+        notes = (_phase_note(i, place, phase, status, now), needed(phase, spec, status, now))
+        note = ", ".join(filter(None, notes))
+        rows.append(PhaseRow(phase.name, phase.weight, _mark(i, place), note))
+    return tuple(rows)
 
 
 def _place(status: RolloutStatus, phases: tuple[Phase, ...]) -> int | None:
