@@ -48,7 +48,7 @@ def test_a_policy_without_a_mistake_has_its_guards_and_is_for_all():
             "spec.guards: a policy has no scorecards: name a metric in each guard",
         ),
         ({"guards": [GUARD | {"max": "much"}]}, "spec.guards[0].max: must be a number"),
-        ({"freeze": True}, "spec.freeze: is not a field of this object"),
+        ({"frost": True}, "spec.frost: is not a field of this object"),
         (
             {
                 "guards": [

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from tidegate.core import freezing
 from tidegate.core.scene import Scene, Step
 
 
-def obstacle(scene: Scene, index: int) -> Step | None:  # noqa: ARG001 — asked by what follows
+def obstacle(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place (or the promotion, after the last) is not entered yet."""
-    return None
+    return freezing.holds(scene, f"{_next(scene, index)} waits")
+
+
+def _next(scene: Scene, index: int) -> str:
+    phases = scene.spec.phases
+    return f"phase {phases[index].name}" if index < len(phases) else "the promotion"

@@ -80,6 +80,7 @@ class Story:
     workload: str
     policies: str
     pause: str
+    wait: str
     traffic: TrafficRow | None
     run: str
     phases: tuple[PhaseRow, ...]
@@ -104,6 +105,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         workload=_workload(status),
         policies=_policies(status),
         pause=_pause(status, spec, now),
+        wait=_wait(status, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
         phases=_phases(status, spec, now),
@@ -173,6 +175,11 @@ def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> st
         why = f": {status.pause.reason}" if status.pause.reason else ""
         return f"by {status.pause.by}, {age(status.pause.at, now)}{why}"
     return "by spec.paused" if spec is not None and spec.paused else ""
+
+
+def _wait(status: RolloutStatus, now: datetime) -> str:
+    wait = status.wait
+    return "" if wait is None else f"{wait.message} (since {age(wait.since, now)})"
 
 
 def _traffic(status: RolloutStatus) -> TrafficRow | None:
