@@ -247,7 +247,11 @@ def ruled(spec, *others, labels=None, **fields):
             "no time zone is named 'Nowhere/Else'",
         ),
         ({"dependsOn": [{"name": "DB"}]}, "spec.dependsOn[0].name", "must be the name of an"),
-        ({"metrics": [{"name": "x", "query": "x{{{nope}}}"}]}, "spec.metrics[0].query", "never closed"),
+        (
+            {"metrics": [{"name": "x", "query": "x{{{nope}}}"}]},
+            "spec.metrics[0].query",
+            "never closed",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_policy_is_said_as_the_operator_says_it(lint, spec, path, sentence):

@@ -179,7 +179,9 @@ def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> st
 
 def _wait(status: RolloutStatus, now: datetime) -> str:
     wait = status.wait
-    return "" if wait is None else f"{wait.message} (since {age(wait.since, now)})"
+    if wait is None:
+        return ""
+    return f"{wait.message}, for {span_text((now - wait.since).total_seconds())}"
 
 
 def _traffic(status: RolloutStatus) -> TrafficRow | None:
