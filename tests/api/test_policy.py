@@ -19,6 +19,29 @@ GUARD = {"metric": "errors", "max": 0.01}
 SPEC = {"metrics": [METRIC], "guards": [GUARD]}
 
 
+FRIDAY = {"name": "friday", "days": ["Fri"], "from": "16:00", "until": "08:00"}
+ONCE = {"name": "once", "from": "2026-12-20T00:00:00Z", "until": "2027-01-06T00:00:00Z"}
+WINDOWS = [
+    ({"freeze": [window]}, sentence)
+    for window, sentence in (
+        (FRIDAY | {"until": "24:00"}, "spec.freeze[0].until: must be a time of day such as 16:00"),
+        (FRIDAY | {"days": ["Friday"]}, "spec.freeze[0].days[0]: must be"),
+        (FRIDAY | {"days": []}, "with days, from and until are times of day"),
+        (FRIDAY | {"until": ONCE["until"]}, "with days, from and until are times of day"),
+        (ONCE | {"days": ["Mon"]}, "with days, from and until are times of day"),
+        (ONCE | {"until": ONCE["from"]}, "spec.freeze[0].until: until must be later than from"),
+        (ONCE | {"until": "2026-12-20T00:30:00+01:00"}, "until must be later than from"),
+        (ONCE | {"until": "2027-02-31T00:00:00Z"}, "until must be later than from"),
+        (ONCE | {"timeZone": "Europe/Berlin"}, "spec.freeze[0].timeZone: is for a window with"),
+        (ONCE | {"from": None}, "spec.freeze[0].from: must be a text"),
+    )
+] + [
+    ({"freeze": [FRIDAY, FRIDAY]}, "spec.freeze[1].name: 'friday' is already taken above"),
+    ({"oneAtATime": True}, "spec.oneAtATime: must be an object"),
+    ({"dependsOn": [{"namespace": "shop"}]}, "spec.dependsOn[0].name: is required"),
+]
+
+
 def policy(name="house", **fields):
     """A policy as the API server holds it, read."""
     return read_policy({"metadata": {"name": name, "generation": 3}, "spec": SPEC | fields})
@@ -48,7 +71,8 @@ def test_a_policy_without_a_mistake_has_its_guards_and_is_for_all():
             "spec.guards: a policy has no scorecards: name a metric in each guard",
         ),
         ({"guards": [GUARD | {"max": "much"}]}, "spec.guards[0].max: must be a number"),
-        ({"freeze": True}, "spec.freeze: is not a field of this object"),
+        ({"frost": True}, "spec.frost: is not a field of this object"),
+        *WINDOWS,
         (
             {
                 "guards": [
@@ -260,3 +284,30 @@ def test_a_policy_that_cannot_be_read_keeps_its_mode():
     blind = policy(mode="observe", rollouts=3)
     assert blind.tells_only("enforce")
     assert matching([blind], {}, {}) == (blind,)
+
+
+def test_what_makes_releases_wait_is_read_as_it_is_written():
+    waits = {
+        "freeze": [FRIDAY | {"timeZone": "Europe/Berlin", "reason": "late"}, ONCE],
+        "oneAtATime": {"groupLabel": "team", "countBake": True},
+        "dependsOn": [{"name": "db", "namespace": "ops"}, {"name": "cart"}],
+    }
+    found = policy(**waits)
+    assert found.problem == ""
+    written = found.spec.as_dict()
+    once = waits["freeze"][1] | {"days": [], "reason": ""}
+    assert written["freeze"] == [waits["freeze"][0], once]
+    assert (written["oneAtATime"], written["dependsOn"]) == (
+        waits["oneAtATime"],
+        waits["dependsOn"],
+    )
+    assert found.windows[1].once[1].isoformat() == "2027-01-06T00:00:00+00:00"
+    assert (found.one_at_a_time.group_label, len(found.depends_on)) == ("team", 2)
+
+
+def test_a_policy_that_is_not_understood_makes_nobody_wait_for_what_it_says():
+    odd = policy(freeze=[FRIDAY], oneAtATime={}, dependsOn=[{"name": "db"}], metrics=[])
+    assert (odd.windows, odd.one_at_a_time, odd.depends_on) == ((), None, ())
+    kept = replace(odd, stands_in=True)
+    assert len(kept.windows) == len(kept.depends_on) == 1
+    assert kept.one_at_a_time is not None

@@ -206,3 +206,109 @@ def test_no_data_of_a_revision_that_nobody_has_is_no_error(lint):
     empty = {"status": "success", "data": {"resultType": "vector", "result": []}}
     with prometheus_says(200, empty) as url:
         assert lint(manifest(), "--prometheus", url).exit_code == 0
+
+
+# ---------------------------------------------------------------- policies
+
+HOUSE = {"metrics": [ERRORS], "guards": [GUARD]}
+THEIRS = GUARD | {"metric": f"house/{ERRORS['name']}"}
+
+
+def ruled(spec, *others, labels=None, **fields):
+    """A Rollout, and the policy of that spec after it, in one file."""
+    policy = {
+        "apiVersion": "tidegate.io/v1alpha1",
+        "kind": "RolloutPolicy",
+        "metadata": {"name": "house"},
+        "spec": spec,
+    }
+    rollout = body(**fields)
+    rollout["metadata"]["labels"] = labels or {}
+    return yaml.safe_dump_all([rollout, policy, *others], sort_keys=False)
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "sentence"),
+    [
+        ({"guards": [GUARD]}, "spec.guards[0].metric", "no metric is named"),
+        (
+            {"freeze": [{"name": "w", "days": ["Fri"], "from": "16:00", "until": "8:00"}]},
+            "spec.freeze[0].until",
+            "must be a time of day such as 16:00, or a point in time",
+        ),
+        (
+            {
+                "freeze": [
+                    {"name": "w", "days": ["Fri"], "from": "16:00", "until": "08:00", "timeZone": z}
+                    for z in ("Nowhere/Else",)
+                ]
+            },
+            "spec.freeze[0].timeZone",
+            "no time zone is named 'Nowhere/Else'",
+        ),
+        ({"dependsOn": [{"name": "DB"}]}, "spec.dependsOn[0].name", "must be the name of an"),
+        (
+            {"metrics": [{"name": "x", "query": "x{{{nope}}}"}]},
+            "spec.metrics[0].query",
+            "never closed",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_policy_is_said_as_the_operator_says_it(lint, spec, path, sentence):
+    done = lint(ruled(spec))
+    assert done.exit_code == 1
+    assert f": error: {path}: " in done.stdout
+    assert sentence in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("1 Rollout, 1 RolloutPolicy: ")
+
+
+def test_policies_alone_are_something_to_check(lint):
+    policy = yaml.safe_load_all(ruled(HOUSE))
+    done = lint(yaml.safe_dump([*policy][1]))
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "0 Rollouts, 1 RolloutPolicy: 0 errors, 0 warnings\n",
+    )
+
+
+def test_a_rollout_may_name_what_a_policy_of_the_files_defines_and_nothing_else_of_it(lint):
+    assert lint(ruled(HOUSE, guards=[THEIRS])).exit_code == 0
+    done = lint(ruled(HOUSE, guards=[THEIRS | {"metric": "house/nope"}]))
+    assert done.exit_code == 1
+    assert "no metric is named 'nope'; defined are errors" in done.stdout
+
+
+def test_what_a_policy_defines_that_is_in_no_file_or_is_wrong_nobody_asks_for(lint):
+    elsewhere = THEIRS | {"metric": "other/errors"}
+    assert lint(ruled(HOUSE, guards=[elsewhere])).exit_code == 0
+    done = lint(ruled(HOUSE | {"mode": "odd"}, guards=[THEIRS | {"metric": "house/nope"}]))
+    assert "nope" not in done.stdout
+
+
+@pytest.mark.parametrize(("tier", "code"), [("one", 0), ("two", 1)])
+def test_a_policy_of_the_files_that_does_not_match_defines_nothing(lint, tier, code):
+    named = HOUSE | {"rollouts": {"selector": {"matchLabels": {"tier": "one"}}}}
+    done = lint(ruled(named, labels={"tier": tier}, guards=[THEIRS]))
+    assert done.exit_code == code
+    assert ("no RolloutPolicy 'house' holds for this Rollout" in done.stdout) is bool(code)
+
+
+@pytest.mark.parametrize(("tier", "code"), [("one", 0), ("two", 1), (None, 0)])
+def test_labels_of_a_namespace_are_those_of_the_files_or_nobody_knows_them(lint, tier, code):
+    named = HOUSE | {"rollouts": {"namespaceSelector": {"matchLabels": {"tier": "one"}}}}
+    name = body()["metadata"].get("namespace", "default")
+    space = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": name, "labels": {"tier": tier}},
+    }
+    done = lint(ruled(named, *([space] if tier else []), guards=[THEIRS]))
+    assert done.exit_code == code, done.stdout
+
+
+def test_a_policy_that_cannot_hold_for_a_rollout_is_an_error_there(lint):
+    late = {"metrics": [ERRORS], "guards": [GUARD | {"delay": "2h"}]}
+    phases = [{"name": "a", "weight": 10, "deadline": "1h"}]
+    done = lint(ruled(late, phases=phases))
+    assert done.exit_code == 1
+    assert "RolloutPolicy house cannot be applied: " in done.stdout

@@ -95,11 +95,17 @@ class FakePolicies:
     def __init__(self) -> None:
         self.found: tuple[Policy, ...] = ()
 
+    version = 1
+
     def applied(
-        self, rollout: Rollout, _body: Mapping[str, Any], _status: RolloutStatus
+        self, rollout: Rollout, _body: Mapping[str, Any], _status: RolloutStatus, _now: datetime
     ) -> Rollout:
         """The Rollout with all of them."""
         return replace(rollout, policies=self.found)
+
+    def matching(self, _namespace: str, _labels: Mapping[str, str]) -> tuple[Policy, ...]:
+        """All of them."""
+        return self.found
 
 
 class FakeCluster:

@@ -23,6 +23,7 @@ from tidegate.api.status import (
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 from tidegate.core.decide import decide
 from tidegate.core.decision import Decision
+from tidegate.core.neighbours import NOBODY, Neighbourhood
 from tidegate.core.observation import (
     Answer,
     Observed,
@@ -122,6 +123,7 @@ class Case:
     held: bool | None = None
     deleted_at: datetime | None = None
     policies: tuple[Policy, ...] = ()
+    around: Neighbourhood = NOBODY
 
     @property
     def is_held(self) -> bool:
@@ -159,6 +161,7 @@ class Case:
             revivable=self.revivable,
             workload=self.workload,
             workload_missing=self.workload_missing,
+            around=self.around,
         )
 
     def decided_next(self) -> Decision:

@@ -1,11 +1,12 @@
 """Who says go for a phase, what counts, and what does not."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from tests.core.scenes import NOW, ago, asked, at_rest, in_phase, pods, read, spec
-from tidegate.api.actions import Verb
+from tests.core.scenes import NOW, Case, ago, asked, at_rest, in_phase, pods, read, spec
+from tidegate.api.actions import Action, Verb
 from tidegate.api.approvals import Approval, ApprovalGiven, RunApprovals
 from tidegate.api.limits import MAX_APPROVALS
 from tidegate.api.phases import Phase
@@ -18,26 +19,44 @@ TEN = Phase(name="ten", weight=10, hold_s=60.0)
 BREACH = {"guard/0": (read(1, 0.9),)}
 
 
-def guarded(**terms):
+def guarded(**terms: Any) -> Phase:
     """A phase of 50 % that somebody has to approve."""
     return Phase(name="half", weight=50, approval=Approval(**terms))
 
 
-def waiting(*, given=(), awaiting="half", half=None, more=(), **fields):
+def waiting(
+    *,
+    given: tuple[ApprovalGiven, ...] = (),
+    awaiting: str = "half",
+    half: Phase | None = None,
+    more: tuple[Phase, ...] = (),
+    **fields: Any,
+) -> Case:
     """Phase ten has passed, and the next one needs approvals."""
     phases = (TEN, half or guarded(), *more)
     case = in_phase(spec=spec(phases=phases), **fields)
     approvals = RunApprovals(awaiting=awaiting, given=given)
+    assert case.status.run is not None, "in_phase begins one"
     return case.status_with(run=case.status.run.model_copy(update={"approvals": approvals}))
 
 
-def word(by="ann", *, phase=None, seconds_ago=30.0, uid="u9"):
+def word(
+    by: str = "ann", *, phase: Phase | None = None, seconds_ago: float = 30.0, uid: str = "u9"
+) -> ApprovalGiven:
     """An approval as it is kept."""
     phase = phase or guarded()
     return ApprovalGiven(by=by, phase=phase.name, at=ago(seconds_ago), uid=uid, about=about(phase))
 
 
-def go(by="ann", *, verb=Verb.APPROVE, uid="u1", groups=(), revision="B", **more):
+def go(
+    by: str = "ann",
+    *,
+    verb: Verb = Verb.APPROVE,
+    uid: str = "u1",
+    groups: tuple[str, ...] = (),
+    revision: str = "B",
+    **more: Any,
+) -> Action:
     """Somebody approves or rejects."""
     action = asked(verb, uid=uid, revision=revision, **more)
     fields = {"requested_by": by, "requested_groups": groups}

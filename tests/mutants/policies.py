@@ -9,6 +9,9 @@ ISSUE = "docs/reference/policies.md"
 
 LOOP = "tests/controller/test_policies.py::"
 BOOK = "tests/adapters/kubernetes/test_policies.py::"
+WINDOWS = "tests/adapters/test_windows.py::"
+FREEZING = "tests/core/test_freezing.py::"
+TURNS = "tests/controller/test_neighbours.py::"
 
 MUTANTS = (
     Mutant(
@@ -118,6 +121,81 @@ MUTANTS = (
         (
             API + "test_while_a_namespace_is_not_known_a_policy_that_asks_for_it_counts_as_not_"
             "understood",
+        ),
+    ),
+    Mutant(
+        "a weight rises in a freeze",
+        ISSUE,
+        "core/steering.py",
+        '        if frozen := freezing.holds(scene, f"weight stays at {wrong.weight}"):\n'
+        "            return frozen\n",
+        "",
+        (
+            FREEZING + "test_no_weight_rises_in_a_window_though_its_phase_was_entered",
+            FREEZING + "test_in_a_window_no_write_raises_a_weight_and_none_promotes",
+        ),
+    ),
+    Mutant(
+        "a run is promoted in a freeze",
+        ISSUE,
+        "core/promotion.py",
+        '    if frozen := freezing.holds(scene, "promotion waits"):\n        return frozen\n',
+        "",
+        (FREEZING + "test_nothing_is_promoted_in_a_window",),
+    ),
+    Mutant(
+        "a phase is entered in a freeze",
+        ISSUE,
+        "core/entering.py",
+        '    return freezing.holds(scene, f"{_next(scene, index)} waits")\n',
+        "    return None\n",
+        (FREEZING + "test_no_phase_is_entered_in_a_window",),
+    ),
+    Mutant(
+        "a freeze holds up the way back",
+        ISSUE,
+        "core/freezing.py",
+        "    if scene.undo or scene.baking or scene.rollout.deleting:\n        return None\n",
+        "",
+        (FREEZING + "test_an_undo_begins_and_goes_on_in_a_window",),
+    ),
+    Mutant(
+        "a canary without pods keeps its traffic in a freeze once somebody asked to promote",
+        ISSUE,
+        "core/running.py",
+        "not scene.run.skip_to_end or freezing.current(scene) is not None:\n        return None\n",
+        "not scene.run.skip_to_end:\n        return None\n"
+        '    if frozen := freezing.holds(scene, "the promotion waits"):\n        return frozen\n',
+        (
+            FREEZING + "test_a_canary_without_pods_loses_its_traffic_in_a_window_though_a_promote_"
+            "was_asked_for",
+        ),
+    ),
+    Mutant(
+        "a run whose beginning is on its way to be stored is not seen by the next one",
+        ISSUE,
+        "controller/neighbours.py",
+        "            self._claims[key] = memory.version\n",
+        "            pass\n",
+        (TURNS + "test_a_beginning_without_an_answer_holds_its_place_until_it_is_known",),
+    ),
+    Mutant(
+        "who is paused keeps its place and holds up the others",
+        ISSUE,
+        "core/holding_back.py",
+        "scene.target in settled or scene.paused:\n",
+        "scene.target in settled:\n",
+        ("tests/core/test_turns.py::test_who_is_paused_takes_no_place",),
+    ),
+    Mutant(
+        "the second of two equal times ends no window",
+        ISSUE,
+        "adapters/windows.py",
+        "    return max(_moments(wall, zone))\n",
+        "    return min(_moments(wall, zone))\n",
+        (
+            WINDOWS + "test_of_a_time_that_comes_twice_it_begins_at_the_first_and_ends_at_the_"
+            "second",
         ),
     ),
 )

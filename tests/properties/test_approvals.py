@@ -74,7 +74,7 @@ class Witnessed(Operator):
     def says(self, verb: Verb, by: str | None, **more: str | None) -> None:
         """A person asks for something."""
         groups = GROUPS.get(by or "", ()) if verb is Verb.APPROVE else ()
-        uid = self.world.ask(verb, by=by, groups=groups, **more)  # type: ignore[arg-type]  # names
+        uid = self.world.ask(verb, by=by, requested_groups=groups, **more)
         self.ledger.asked.append(self.world.actions[uid])
 
     def _store(self, status: RolloutStatus) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from tests.properties.held import ReplicaSet, Routes
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
@@ -372,15 +372,7 @@ class World:
             heapq.heappush(self._ticks, self.now_s + proxy.selectors_lag_s)
             heapq.heappush(self._ticks, self.now_s + proxy.routes_lag_s)
 
-    def ask(
-        self,
-        verb: Verb,
-        *,
-        revision: str | None = None,
-        phase: str | None = None,
-        by: str | None = "ann",
-        groups: tuple[str, ...] = (),
-    ) -> str:
+    def ask(self, verb: Verb, *, by: str | None = "ann", **more: Any) -> str:
         """A person asks for something; the answer is found under the uid."""
         self._made += 1
         uid = f"action-{self._made}"
@@ -389,14 +381,7 @@ class World:
             namespace="shop",
             uid=uid,
             created_at=moment(self.now_s),
-            spec=RolloutActionSpec(
-                rollout="shop",
-                verb=verb,
-                requested_by=by,
-                requested_groups=groups,
-                revision=revision,
-                phase=phase,
-            ),
+            spec=RolloutActionSpec(rollout="shop", verb=verb, requested_by=by, **more),
             status=RolloutActionStatus(),
         )
         return uid

@@ -8,12 +8,14 @@ from tests.views.bodies import NOW, body
 from tidegate.api.policy import Policy, RolloutPolicySpec, RolloutPolicyStatus
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import PolicyInForce, RolloutStatus
+from tidegate.api.waits import WaitStatus
 from tidegate.views.conditions import conditions
 from tidegate.views.picture import picture, plain
 from tidegate.views.policies import policy_status
 from tidegate.views.story import story
 
 GUARD = {"metric": "errors", "max": 0.01}
+ONE_MORE = "Each release is watched by 1 guard more."
 METRIC = {"name": "errors", "template": "istio-error-rate"}
 
 
@@ -31,6 +33,16 @@ def policy(problem="", **fields):
             "True",
             "PolicyApplied",
             "Each release is watched by 2 guards more, which only tell.",
+        ),
+        (
+            policy(
+                freeze=[{"name": "w", "days": ["Fri"], "from": "16:00", "until": "08:00"}],
+                oneAtATime={},
+                dependsOn=[{"name": "db"}],
+            ),
+            "True",
+            "PolicyApplied",
+            f"{ONE_MORE} It waits for 1 freeze window, its turn, Rollout db.",
         ),
         (
             policy("spec.mode: is odd"),
@@ -95,3 +107,25 @@ def test_the_picture_names_the_policies_and_whose_each_guard_is():
     text = plain(picture(story(body({"checks": [check], "policies": held}), NOW), NOW))
     assert "policies    house, trial (observe)" in text
     assert "house/errors" in text
+
+
+WAIT = WaitStatus(
+    reason="Frozen", policy="house", about="weekend", message="window weekend is on", since=NOW
+)
+
+
+def test_a_rollout_says_what_a_policy_makes_it_wait_for():
+    status = RolloutStatus(state="Progressing", stable_revision="A", wait=WAIT)
+    rollout = Rollout.parse(body({}))
+    found = {one.type: one for one in conditions(rollout, status, "Frozen", NOW)}
+    assert (found["Waiting"].status, found["Waiting"].reason) == ("True", "Frozen")
+    assert found["Waiting"].message == "window weekend is on"
+    assert found["Ready"].status == "Unknown"
+    without = status.model_copy(update={"wait": None})
+    assert "Waiting" not in {one.type for one in conditions(rollout, without, "", NOW)}
+
+
+def test_the_picture_says_what_a_policy_makes_it_wait_for():
+    held = {"wait": WAIT.as_dict()}
+    text = plain(picture(story(body(held), NOW + timedelta(hours=2)), NOW))
+    assert "waits       window weekend is on, for 2h" in text

@@ -57,6 +57,8 @@ MAX_POLICIES: Final = 8
 """RolloutPolicies that may hold for one Rollout."""
 MAX_POLICY_METRICS: Final = 16
 MAX_POLICY_GUARDS: Final = 8
+MAX_FREEZE_WINDOWS: Final = 16
+MAX_DEPENDENCIES: Final = 8
 MAX_CHECKS: Final = 128
 """Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies."""
 MAX_TESTS: Final = 32
@@ -85,6 +87,8 @@ MAX_HEADER_CHARS: Final = 256
 MAX_USER_CHARS: Final = 256
 MAX_REASON_CHARS: Final = 128
 MAX_ACTION_REASON_CHARS: Final = 512
+MAX_FREEZE_REASON_CHARS: Final = 256
+MAX_ZONE_CHARS: Final = 64
 MAX_MESSAGE_CHARS: Final = 1024
 MAX_DETAIL_CHARS: Final = 512
 MAX_SELECTOR_CHARS: Final = 4096

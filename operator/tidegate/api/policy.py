@@ -1,4 +1,4 @@
-"""RolloutPolicy: metrics and guards that an administrator sets for many Rollouts at once."""
+"""RolloutPolicy: what an administrator sets for many Rollouts at once: guards, and when to wait."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ from tidegate.api.meta import Meta
 from tidegate.api.problems import SpecError
 from tidegate.api.scalars import Count, LabelValue, Message, Reason, ShortText, Timestamp
 from tidegate.api.selector import LabelRequirement
+from tidegate.api.waits import Dependency, FreezeWindow, Frozen, OneAtATime
 from tidegate.api.wire import as_object, read_leniently, read_strictly
 
 ID_PREFIX: Final = "policy"
@@ -50,7 +51,7 @@ class PolicyTargets(ApiModel):
 
 
 class RolloutPolicySpec(ApiModel):
-    """Which Rollouts are watched by which guards, whatever they say themselves."""
+    """Which Rollouts are watched by which guards and wait for what, whatever they say."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         # `policy_checks` says the same with the name that is wrong and those there are.
@@ -74,7 +75,7 @@ class RolloutPolicySpec(ApiModel):
     )
     mode: Mode = Field(
         "enforce",
-        description="enforce, or observe: only tell what its guards would have done "
+        description="enforce, or observe: only tell what it would have reverted or held "
         "(default enforce).",
     )
     allow_observe: bool = Field(
@@ -97,6 +98,22 @@ class RolloutPolicySpec(ApiModel):
     blind: Blind | None = Field(
         None,
         description="What to do when its guards cannot be read; left out, what the Rollout says.",
+    )
+    freeze: tuple[FreezeWindow, ...] = Field(
+        (),
+        max_length=limits.MAX_FREEZE_WINDOWS,
+        description="Times in which no run begins, enters a phase or is promoted; all that takes "
+        "traffic back goes on.",
+        json_schema_extra=keyed_by("name"),
+    )
+    one_at_a_time: OneAtATime | None = Field(
+        None, description="Lets at most one of these Rollouts, or of each group, have a run on."
+    )
+    depends_on: tuple[Dependency, ...] = Field(
+        (),
+        max_length=limits.MAX_DEPENDENCIES,
+        description="Rollouts that have to be healthy and at rest before a run begins.",
+        json_schema_extra=ATOMIC,
     )
 
 
@@ -139,6 +156,8 @@ class Policy:
     surplus: str = ""
     """Why nothing goes on though its guards are watched: others match that may not. Mode or not."""
     stands_in: bool = False
+    frozen: tuple[Frozen, ...] = ()
+    """When its windows are on, in UTC, from now on for some days; filled in as time goes."""
 
     @classmethod
     def parse(cls, body: Mapping[str, Any]) -> "Policy":
@@ -160,6 +179,26 @@ class Policy:
     def guards(self) -> tuple[Guard, ...]:
         """The guards that are watched."""
         return self.spec.guards if self._understood else ()
+
+    @property
+    def windows(self) -> tuple[FreezeWindow, ...]:
+        """The freeze windows that count."""
+        return self.spec.freeze if self._understood else ()
+
+    @property
+    def one_at_a_time(self) -> OneAtATime | None:
+        """Whether its Rollouts take turns, and how."""
+        return self.spec.one_at_a_time if self._understood else None
+
+    @property
+    def depends_on(self) -> tuple[Dependency, ...]:
+        """What its Rollouts wait for before a run."""
+        return self.spec.depends_on if self._understood else ()
+
+    @property
+    def enforced(self) -> bool:
+        """Whether what it makes wait does wait; a Rollout's own mode says nothing of that."""
+        return self.spec.mode == "enforce"
 
     @property
     def _understood(self) -> bool:

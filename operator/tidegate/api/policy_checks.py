@@ -37,6 +37,7 @@ def policy_problems(spec: RolloutPolicySpec) -> tuple[FieldProblem, ...]:
     return (
         *broken_rules(spec),
         *twice("spec.metrics", [metric.name for metric in spec.metrics]),
+        *twice("spec.freeze", [window.name for window in spec.freeze]),
         *_undefined_metrics(spec),
         *metric_problems(spec.metrics, whole_service=False),
         *comparison_problems(spec, metrics),

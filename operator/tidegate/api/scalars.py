@@ -34,6 +34,11 @@ METRIC_REF_PATTERN: Final = (
     r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
 )
 
+MOMENT_PATTERN: Final = (
+    r"^(([01][0-9]|2[0-3]):[0-5][0-9]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2}))$"
+)
+
 PATTERN_MEANINGS: Final = {
     DNS_LABEL_PATTERN: "lower-case letters, digits and '-', such as canary-10",
     OBJECT_NAME_PATTERN: "the name of an object: lower-case letters, digits, '-' and '.'",
@@ -42,6 +47,7 @@ PATTERN_MEANINGS: Final = {
     PERCENT_PATTERN: "a percentage from 0% to 100%",
     METRIC_NAME_PATTERN: "letters, digits, '-', '_' and '.', such as error-rate",
     METRIC_REF_PATTERN: "the name of a metric such as error-rate, or policy/metric",
+    MOMENT_PATTERN: "a time of day such as 16:00, or a point in time such as 2026-12-20T00:00:00Z",
 }
 """What a pattern means, for people."""
 

@@ -25,6 +25,7 @@ from tidegate.api.scalars import (
     UserName,
 )
 from tidegate.api.takeover import Pods, WorkloadStatus
+from tidegate.api.waits import WaitStatus
 from tidegate.api.wire import as_object, read_leniently
 
 Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
@@ -333,6 +334,9 @@ class RolloutStatus(ApiModel):
         max_length=limits.MAX_POLICIES,
         description="The RolloutPolicies that hold for the Rollout, by name.",
         json_schema_extra=keyed_by("name"),
+    )
+    wait: WaitStatus | None = Field(
+        None, description="What a RolloutPolicy makes the release wait for; none while nothing."
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from tidegate.api.constants import API_VERSION, GROUP
+from tidegate.api.checks import Metric
+from tidegate.api.constants import GROUP
+from tidegate.api.policy_checks import read_policy
 from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.support import unsupported
 from tidegate.api.validation import problems
 from tidegate.cli import errors, manifests
+from tidegate.cli.judging import (
+    FoundPolicies,
+    policy_errors,
+    policy_obstacles,
+    unfilled,
+    version_problem,
+)
 from tidegate.cli.manifests import Broken, Document
 from tidegate.cli.options import AnswerOutput, duration_s
 from tidegate.ports.metrics import Subject
 from tidegate.rehearsal.doubts import doubts
 from tidegate.views.foreign_text import clean
 
-SUMMARY: Final = "Check Rollouts in files, without a cluster."
+SUMMARY: Final = "Check Rollouts and RolloutPolicies in files, without a cluster."
 HELP: Final = f"""{SUMMARY}
 
-Everything that would make a Rollout Invalid is an error; what is allowed and probably not meant
-is a warning. A folder stands for its YAML files, - for stdin. Objects of other kinds are skipped.
+Everything that would make a Rollout Invalid, or a RolloutPolicy not Accepted, is an error; what
+is allowed and probably not meant is a warning. Policies of the files hold for the Rollouts beside
+them that they match; one that selects namespaces needs the Namespace there, too. A folder stands
+for its YAML files, - for stdin. Objects of other kinds are skipped.
 Queries are filled in as the operator does it; with --prometheus they are asked there once, too,
 and what it refuses is an error in its own words.
 
@@ -33,7 +44,7 @@ and what it refuses is an error in its own words.
 Exit status:
   0  no errors (with --strict: no warnings either)
   1  errors
-  2  usage, a file that cannot be read, no Rollout in any of them, or no answer of --prometheus
+  2  usage, a file that cannot be read, nothing to check in them, or no answer of --prometheus
 """
 
 Level = Literal["error", "warning", "note"]
@@ -74,38 +85,65 @@ def lint(
 ) -> None:
     """Check each file; HELP is what people read."""
     scrape_s = duration_s(scrape, "--scrape")
-    found: list[Finding] = []
-    rollouts = 0
-    for name in manifests.files(files):
-        for one in manifests.documents(name, manifests.text_of(name)):
-            rollouts += isinstance(one, Document) and one.is_rollout
-            found += judged(one, scrape_s, prometheus)
-    _print(found, rollouts, output)
-    if not rollouts and not any(one.level == "error" for one in found):
-        raise errors.UsageError(f"there is no Rollout of {GROUP} in {', '.join(files)}")
+    read = [
+        one
+        for name in manifests.files(files)
+        for one in manifests.documents(name, manifests.text_of(name))
+    ]
+    objects = [one for one in read if isinstance(one, Document)]
+    beside = FoundPolicies(objects)
+    found = [finding for one in read for finding in judged(one, beside, scrape_s, prometheus)]
+    rollouts = sum(one.is_rollout for one in objects)
+    policies = sum(one.is_policy for one in objects)
+    _print(found, rollouts, policies, output)
+    if not rollouts + policies and not any(one.level == "error" for one in found):
+        raise errors.UsageError(
+            f"there is no Rollout and no RolloutPolicy of {GROUP} in {', '.join(files)}"
+        )
     bad = {"error", "warning"} if strict else {"error"}
     raise typer.Exit(errors.FAILED if any(one.level in bad for one in found) else errors.OK)
 
 
-def judged(one: Document | Broken, scrape_s: float, prometheus: str | None) -> Iterator[Finding]:
-    """What there is to say of one object."""
+def judged(
+    one: Document | Broken, beside: FoundPolicies, scrape_s: float, prometheus: str | None
+) -> Iterator[Finding]:
+    """What there is to say of one object; `beside` are the policies of all files."""
     if isinstance(one, Broken):
         yield Finding(one.file, one.line, "error", "", one.message)
+        return
+    if one.is_policy:
+        yield from _policy(one, prometheus)
         return
     if not one.is_rollout:
         yield Finding(one.file, one.line, "note", "", f"skipped: {one.title or 'no kind'}")
         return
-    wrong = tuple(_errors(one.body))
+    wrong = tuple(_errors(one.body, beside))
     yield from _told(one, "error", wrong)
     if wrong:
         return
     rollout = Rollout.parse(one.body)
     yield from _told(one, "warning", doubts(rollout.spec, scrape_s))
     if prometheus is not None:
-        # aiohttp takes longer to load than the rest of the command.
-        from tidegate.cli.trying import refused  # noqa: PLC0415 — loaded only by who needs it
+        metrics, name = rollout.spec.metrics, rollout.name
+        yield from _told(one, "error", _refused(metrics, rollout.namespace, name, prometheus))
 
-        yield from _told(one, "error", refused(rollout, prometheus))
+
+def _policy(one: Document, prometheus: str | None) -> Iterator[Finding]:
+    wrong = tuple(policy_errors(one.body))
+    yield from _told(one, "error", wrong)
+    if prometheus is not None and not wrong:
+        policy = read_policy(one.body)
+        tried = _refused(policy.metrics, "default", policy.name, prometheus)
+        yield from _told(one, "error", tried)
+
+
+def _refused(
+    metrics: Sequence[Metric], namespace: str, name: str, prometheus: str
+) -> tuple[FieldProblem, ...]:
+    # aiohttp takes longer to load than the rest of the command.
+    from tidegate.cli.trying import refused  # noqa: PLC0415 — loaded only by who needs it
+
+    return refused(metrics, namespace, name, prometheus)
 
 
 def _told(one: Document, level: Level, wrong: tuple[FieldProblem, ...]) -> Iterator[Finding]:
@@ -114,46 +152,36 @@ def _told(one: Document, level: Level, wrong: tuple[FieldProblem, ...]) -> Itera
         yield Finding(one.file, line, level, problem.path, problem.message)
 
 
-def _errors(body: Mapping[str, object]) -> Iterator[FieldProblem]:
-    if body.get("apiVersion") != API_VERSION:
-        yield FieldProblem(
-            "apiVersion", f"{body.get('apiVersion')!r} is not known here; use {API_VERSION}"
-        )
+def _errors(body: Mapping[str, Any], beside: FoundPolicies) -> Iterator[FieldProblem]:
+    if wrong := tuple(version_problem(body)):
+        yield from wrong
         return
     try:
         rollout = Rollout.parse(body)
     except SpecError as error:
         yield from error.problems
         return
-    yield from problems(rollout.spec)
+    ruled, theirs = beside.applied(rollout, body)
+    yield from problems(rollout.spec, theirs)
     yield from unsupported(rollout.spec)
-    yield from _unfilled(rollout)
-
-
-def _unfilled(rollout: Rollout) -> Iterator[FieldProblem]:
-    """Queries whose variables are unknown or out of place: the operator would say so in a run."""
-    # Its package brings aiohttp along, which other commands need not load.
-    from tidegate.adapters.prometheus.render import RenderError, render  # noqa: PLC0415 — as above
-
+    yield from policy_obstacles(ruled)
     subject = Subject(rollout.namespace, rollout.name, "revision", "", "")
-    for index, metric in enumerate(rollout.spec.metrics):
-        for field in ("query", "samples"):
-            text = getattr(metric, field)
-            try:
-                render(text or "", subject, metric.window_s)
-            except RenderError as error:
-                yield FieldProblem(f"spec.metrics[{index}].{field}", str(error))
+    yield from unfilled(rollout.spec.metrics, subject)
 
 
-def _print(found: list[Finding], rollouts: int, output: AnswerOutput) -> None:
+def _print(found: list[Finding], rollouts: int, policies: int, output: AnswerOutput) -> None:
     if output is AnswerOutput.JSON:
-        shown = {"rollouts": rollouts, "findings": [asdict(one) for one in found]}
+        shown: dict[str, object] = {"rollouts": rollouts, "policies": policies}
+        shown["findings"] = [asdict(one) for one in found]
         typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
         return
     for one in found:
         typer.echo(one.text)
     counts = [_counted(found, level) for level in ("error", "warning")]
-    typer.echo(f"{_number(rollouts, 'Rollout')}: {', '.join(counts)}")
+    judged_of = _number(rollouts, "Rollout")
+    if policies:
+        judged_of += f", {policies} RolloutPolic{'y' if policies == 1 else 'ies'}"
+    typer.echo(f"{judged_of}: {', '.join(counts)}")
 
 
 def _counted(found: list[Finding], level: str) -> str:

@@ -24,6 +24,7 @@ NODES_MAX: Final = 100_000
 STDIN: Final = "-"
 ENDINGS: Final = (".yaml", ".yml")
 KIND: Final = "Rollout"
+POLICY: Final = "RolloutPolicy"
 
 
 class _Loader(yaml.SafeLoader):
@@ -60,6 +61,11 @@ class Document:
     def is_rollout(self) -> bool:
         """Whether it is one of ours; other projects have Rollouts, too."""
         return self.body.get("kind") == KIND and self.group == GROUP
+
+    @property
+    def is_policy(self) -> bool:
+        """Whether it is a RolloutPolicy."""
+        return self.body.get("kind") == POLICY and self.group == GROUP
 
     @property
     def line(self) -> int:

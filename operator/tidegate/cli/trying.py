@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,7 +12,6 @@ from tidegate.adapters.prometheus.provider import PrometheusMetrics
 from tidegate.api.checks import Metric
 from tidegate.api.constants import KUBERNETES_TEMPLATES
 from tidegate.api.problems import FieldProblem
-from tidegate.api.rollout import Rollout
 from tidegate.cli.errors import UnreachableError, UsageError
 from tidegate.core.observation import Answer, Reading
 from tidegate.ports.metrics import Question, Subject
@@ -30,18 +29,24 @@ class WallClock:
         return datetime.now(UTC)
 
 
-def refused(rollout: Rollout, url: str) -> tuple[FieldProblem, ...]:
-    """Each metric that Prometheus refuses, in its words; UnreachableError when it cannot say."""
+def refused(
+    metrics: Sequence[Metric], namespace: str, name: str, url: str
+) -> tuple[FieldProblem, ...]:
+    """Each metric that Prometheus refuses, in its words; UnreachableError when it cannot say.
+
+    `namespace` and `name` are what queries ask for.
+    """
     try:
         config = ProviderConfig(url, timeout_s=TIMEOUT_S)
     except ValueError as error:
         raise UsageError(f"--prometheus {url}: {error}") from error
-    return tuple(_wrong(asyncio.run(_asked(rollout, config)), url))
+    subject = Subject(namespace, name, REVISION, name, "canary")
+    return tuple(_wrong(asyncio.run(_asked(metrics, subject, config)), url))
 
 
-def _metrics(rollout: Rollout) -> Iterator[tuple[str, Metric]]:
+def _parts(metrics: Sequence[Metric]) -> Iterator[tuple[str, Metric]]:
     """What is asked, with the field it stands in; samples are a query of their own."""
-    for index, metric in enumerate(rollout.spec.metrics):
+    for index, metric in enumerate(metrics):
         if metric.template in KUBERNETES_TEMPLATES:
             continue  # asked of the API server, which is not there
         path = f"spec.metrics[{index}]"
@@ -51,16 +56,17 @@ def _metrics(rollout: Rollout) -> Iterator[tuple[str, Metric]]:
             yield f"{path}.samples", alone.model_copy(update={"query": metric.samples})
 
 
-async def _asked(rollout: Rollout, config: ProviderConfig) -> Mapping[str, Reading]:
-    named = dict(_metrics(rollout))
+async def _asked(
+    metrics: Sequence[Metric], subject: Subject, config: ProviderConfig
+) -> Mapping[str, Reading]:
+    named = dict(_parts(metrics))
     providers = {metric.provider: config for metric in named.values()}
-    metrics = PrometheusMetrics(providers, TelemetryConfig(), WallClock())
-    subject = Subject(rollout.namespace, rollout.name, REVISION, rollout.name, "canary")
+    prometheus = PrometheusMetrics(providers, TelemetryConfig(), WallClock())
     questions = {path: Question(metric, subject) for path, metric in named.items()}
     try:
-        answers = await metrics.ask(questions.values())
+        answers = await prometheus.ask(questions.values())
     finally:
-        await metrics.close()
+        await prometheus.close()
     return {path: answers[question] for path, question in questions.items()}
 
 

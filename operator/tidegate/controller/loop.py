@@ -26,6 +26,7 @@ from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.controller.memory import Memory, asked_of
+from tidegate.controller.neighbours import Neighbours
 from tidegate.controller.posting import Poster
 from tidegate.controller.progress import PASS_S_MAX, Progress
 from tidegate.controller.queue import KeyQueue, Lane
@@ -86,7 +87,10 @@ class Loop:
         self._clock = clock
         self._poster = poster
         self._recorder = recorder
-        self._statuses = Statuses(cluster, clock, recorder)
+        self._neighbours = Neighbours(
+            cluster, clock, lambda key: self.queue.add(key, Lane.PROGRESS)
+        )
+        self._statuses = Statuses(cluster, clock, recorder, self._neighbours)
         self._traffic_interval = timedelta(seconds=traffic_interval_s)
         self._memories: dict[Key, Memory] = {}
         self._alarms = Alarms(clock, lambda key: self.queue.add(key, Lane.PROGRESS))
@@ -95,6 +99,7 @@ class Loop:
 
     async def run(self) -> None:
         """Serve until cancelled."""
+        self._neighbours.leads()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.progress.beat(), name="heartbeat")
             group.create_task(self._alarms.run(), name="alarms")
@@ -110,6 +115,7 @@ class Loop:
         self._alarms.set(key, None)
         self._cluster.forget(key)
         self._recorder.forget(key)
+        self._neighbours.gone(key)
 
     async def _work(self, least_urgent: Lane) -> None:
         while True:
@@ -171,7 +177,8 @@ class Loop:
                 return
             if rollout.deleting and not rollout.held:
                 return  # nothing of it is on its way; the API server is removing it
-            rollout = self._cluster.policies.applied(rollout, body, memory.working)
+            now = self._clock.now()
+            rollout = self._cluster.policies.applied(rollout, body, memory.working, now)
             try:
                 if not await self._step(key, rollout, memory, unread):
                     memory.failures = 0
@@ -257,6 +264,7 @@ class Loop:
         status = changed(decision.status, conditions=found)
         # Before any write: a write that fails must not keep a guard from being asked.
         wake_at = self._ask(key, rollout, memory, decision, observed)
+        self._neighbours.claim(key, memory, status)
         if stored_first(memory.stored, status, decision.effect):
             await self._statuses.store(rollout, memory, status)
             self._poster.post(rollout, told_already(decision.notes))
@@ -337,7 +345,7 @@ class Loop:
         run = memory.working.run
         memory.begin(run.number if run else 0, *asked_of(rollout))
         return replace(
-            seen,
+            self._neighbours.around(rollout, memory.working, seen),
             problems=unreadable_now + seen.problems,
             traffic=memory.traffic,
             readings=memory.snapshot(),

@@ -14,6 +14,7 @@ from tidegate.api.limits import MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, State
 from tidegate.controller.memory import Memory
+from tidegate.controller.neighbours import Neighbours
 from tidegate.controller.recording import Recorder
 from tidegate.core import reasons
 from tidegate.core.scene import changed
@@ -31,8 +32,11 @@ logger = logging.getLogger(__name__)
 class Statuses:
     """Stores statuses under compare-and-set, and keeps each memory true to what is stored."""
 
-    def __init__(self, cluster: KubernetesCluster, clock: Clock, recorder: Recorder) -> None:
+    def __init__(
+        self, cluster: KubernetesCluster, clock: Clock, recorder: Recorder, neighbours: Neighbours
+    ) -> None:
         self._cluster = cluster
+        self._neighbours = neighbours
         self._clock = clock
         self._recorder = recorder
 
@@ -50,8 +54,14 @@ class Statuses:
         await self._write(key, memory, changed(status, epoch=epoch))
 
     async def _write(self, key: tuple[str, str], memory: Memory, status: RolloutStatus) -> None:
-        memory.version = await self._cluster.write_status(key, memory.version, status)
+        before = memory.stored
+        try:
+            memory.version = await self._cluster.write_status(key, memory.version, status)
+        except (ApiRefused, Conflict, Gone):
+            self._neighbours.refused(key)
+            raise
         memory.stored = memory.working = status
+        self._neighbours.stored(key, before, status)
 
     async def store_failed(
         self,

@@ -11,7 +11,7 @@ from typing import Literal
 
 from tidegate.api.actions import Action, Verb
 from tidegate.api.status import LastAction, PauseStatus, Stage
-from tidegate.core import approving, going_back, reasons, revert
+from tidegate.core import approving, freezing, going_back, reasons, revert
 from tidegate.core.decision import AnswerAction, HoldRollout, Note
 from tidegate.core.journal import note_run
 from tidegate.core.running import enter
@@ -58,7 +58,7 @@ def answer(scene: Scene) -> Step | None:
             scene.status, AnswerAction(action.name, action.uid, result, last.message, scene.now)
         )
     wrong_revision = _other_revision(scene, action)
-    step = wrong_revision or VERBS[action.spec.verb](scene, action)
+    step = wrong_revision or _frozen(scene, action) or VERBS[action.spec.verb](scene, action)
     begins = scene.run is None and step.status.run is not None
     if begins and not scene.rollout.held:  # as before any run: a deletion must wait for it
         return Step(scene.status, HoldRollout())
@@ -101,6 +101,16 @@ def _other_revision(scene: Scene, action: Action) -> Step | None:
     if asked is None or asked == current:
         return None
     return _refuse(scene, f"asked for revision {asked}, but {current or 'none'} is being tried")
+
+
+def _frozen(scene: Scene, action: Action) -> Step | None:
+    """Refuse what would let a run go on in a freeze; to stop it or send it back never is."""
+    freeze = freezing.current(scene)
+    if freeze is None or action.spec.verb not in ONWARD:
+        return None
+    if scene.run is None and scene.status.pause is None:
+        return None  # there is nothing that could go on, which is said in its own words
+    return _refuse(scene, f"{freeze.sentence}; ask again then")
 
 
 def _abort(scene: Scene, action: Action) -> Step:
@@ -253,6 +263,9 @@ def _retry(scene: Scene, _action: Action) -> Step:
         message=f"revision {reverted} will be tried again",
     )
 
+
+ONWARD = frozenset({"promote", "resume", "skip"})
+"""What nobody may ask for while releases are frozen."""
 
 VERBS: dict[str, Callable[[Scene, Action], Step]] = {
     "abort": _abort,

@@ -2,8 +2,8 @@
 
 It counts from when the phase was entered. A pause stops it and a resume starts it anew, as with
 the progress deadline of other controllers: the time that people take is nobody's delay, and who
-resumes means to give it another chance. Since when it counts is stored, so a restart changes
-nothing.
+resumes means to give it another chance. A freeze does the same: nobody could let the phase pass.
+Since when it counts is stored, so a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from tidegate.api.phases import Phase
 from tidegate.api.scalars import format_duration
 from tidegate.api.status import PauseStatus, PhaseStatus, Stage
-from tidegate.core import reasons
+from tidegate.core import freezing, reasons
 from tidegate.core.approvals import awaited
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
@@ -28,6 +28,8 @@ def counted_since(scene: Scene) -> datetime | None:
         return None
     if awaited(scene.spec, scene.status, scene.now) is not None:
         return None  # as in a pause: it waits for people
+    if freezing.current(scene) is not None:
+        return None
     known = scene.status.deadline_since
     return max(known, entered.entered_at) if known is not None else scene.now
 

@@ -20,6 +20,7 @@ from tidegate.core import (
     draining,
     drift,
     facts,
+    holding_back,
     initial,
     leaving,
     lost,
@@ -69,7 +70,8 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     step = replace(step, effect=as_switch(scene.status, step.effect)) if scene.switches else step
     asks, next_ask = measuring.questions(scene)
     told_until = drift.keeps_coming_until(scene.status)
-    wakes = (step.wake_at, next_ask, deadlines.ends_at(scene), told_until)
+    wakes = [step.wake_at, next_ask, deadlines.ends_at(scene), told_until]
+    wakes += holding_back.wakes_at(scene)
     times = [time for time in wakes if time is not None and time > now]
     return Decision(
         status=summarised(scene, step, problems),
@@ -78,7 +80,8 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
         + drift.note(scene, status)
         + mismatch.note(scene, status)
         + lost.note(scene)
-        + policing.notes(scene, status),
+        + policing.notes(scene, status)
+        + holding_back.notes(scene, status),
         asks=asks,
         wake_at=min(times, default=None),
         reason=problems[0].reason if problems else step.reason,

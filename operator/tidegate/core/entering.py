@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from tidegate.core import approving
+from tidegate.core import approving, freezing
 from tidegate.core.scene import Scene, Step
 
 
 def obstacle(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place (or the promotion, after the last) is not entered yet."""
-    return approving.obstacle(scene, index)
+    waits = f"{_next(scene, index)} waits"
+    return approving.obstacle(scene, index) or freezing.holds(scene, waits)
+
+
+def _next(scene: Scene, index: int) -> str:
+    phases = scene.spec.phases
+    return f"phase {phases[index].name}" if index < len(phases) else "the promotion"

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
-from tidegate.core import blindness, policing
+from tidegate.core import blindness, holding_back, policing
 from tidegate.core.check import Check
 from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
@@ -57,7 +57,8 @@ def record(scene: Scene) -> Scene:
         **blindness.times(scene, known),
     )
     scene = Scene(scene.rollout, status, scene.observed, scene.now)
-    return Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
+    scene = Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
+    return Scene(scene.rollout, holding_back.recorded(scene), scene.observed, scene.now)
 
 
 def _known(scene: Scene) -> TrafficStatus | None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from tidegate.api.actions import Action
 from tidegate.api.check_status import Verdict
 from tidegate.api.phases import HttpMatch
+from tidegate.core.neighbours import NOBODY, Neighbourhood
 
 
 class Answer(StrEnum):
@@ -224,6 +225,7 @@ class Observed:
     plain Service is the switch) is None when it could not be read, and then `problems` says why.
     `readings` holds the latest answers of each check of the running revision, oldest first.
     `revivable` is a stable revision whose ReplicaSet was deleted and can be made again.
+    `around` is what other Rollouts do that a policy has it wait for, as far as that is needed.
     `workload` is the Deployment of `workloadRef`, None when it could not be read; only
     `workload_missing` says that there is none. Without it `target` is "". `own_routes` are those
     objects of the Rollout's own that want a write, in its order; while one is missing, `routes` is
@@ -242,6 +244,7 @@ class Observed:
     workload: WorkloadView | None = None
     workload_missing: bool = False
     own_routes: tuple[OwnRoute, ...] = ()
+    around: Neighbourhood = NOBODY
 
     @property
     def route_missing(self) -> bool:

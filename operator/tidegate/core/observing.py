@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.api.limits import MAX_OVERLOOKED
-from tidegate.core import reasons
+from tidegate.core import freezing, reasons
 from tidegate.core.blindness import too_long
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Note
@@ -71,3 +71,5 @@ def _would(scene: Scene) -> Iterator[tuple[str, str, str, bool]]:
         why = breach_text(scene, check, guard, readings[-1])
         yield check.id, guard.then, why, alarms(guard)
     yield from too_long(scene, told=True)
+    for freeze in freezing.told(scene):
+        yield f"freeze/{freeze.policy}", "hold", freeze.sentence, False

@@ -11,7 +11,7 @@ from datetime import timedelta
 from tidegate.api.check_status import Verdict
 from tidegate.api.limits import MAX_PROVEN
 from tidegate.api.status import Stage
-from tidegate.core import baking, policing, reasons
+from tidegate.core import baking, freezing, policing, reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
 from tidegate.core.journal import note_run
@@ -46,10 +46,12 @@ def step(scene: Scene) -> Step:
 
 
 def _guarded(scene: Scene) -> Step | None:
-    """Nothing is promoted on guards that fail, or that never saw the traffic it takes over."""
+    """Nothing is promoted in a freeze, nor on guards that fail or never saw all the traffic."""
     if odd := policing.obstacle(scene):
         message = f"promotion waits: {odd}"
         return Step(scene.status, reason=reasons.POLICY_INVALID, message=message)
+    if frozen := freezing.holds(scene, "promotion waits"):
+        return frozen
     seen_since = scene.weight_since + timedelta(seconds=FIRST_LOOK_S)
     for check, _ in scene.enforced() if scene.full else ():
         readings = scene.readings(check)

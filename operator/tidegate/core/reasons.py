@@ -82,6 +82,9 @@ DRAIN_TIMED_OUT = "DrainTimedOut"
 POLICY_APPLIED = "PolicyApplied"
 POLICY_INVALID = "PolicyInvalid"
 POLICY_GONE = "PolicyGone"
+FROZEN = "Frozen"
+WAITING_FOR_TURN = "WaitingForTurn"
+WAITING_FOR_DEPENDENCY = "WaitingForDependency"
 
 # What a person must mend
 INVALID_SPEC = "InvalidSpec"

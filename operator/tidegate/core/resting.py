@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tidegate.api.status import PhaseStatus, RunStatus, Stage
-from tidegate.core import adopting, policing, reasons
+from tidegate.api.waits import WaitStatus
+from tidegate.core import adopting, observing, policing, reasons, turns
 from tidegate.core.beginning import begun
 from tidegate.core.capacity import PERCENT, weight_left_on_canary
 from tidegate.core.convergence import Arm
@@ -234,6 +235,9 @@ def _start(scene: Scene) -> Step | None:
     if odd := policing.obstacle(scene):
         message = f"revision {target} waits: {odd}"
         return Step(status, reason=reasons.POLICY_INVALID, message=message)
+    if status.wait is not None:
+        message = f"revision {target} waits: {status.wait.message}"
+        return Step(status, reason=status.wait.reason, message=message)
     if not scene.rollout.held:
         return Step(status, HoldRollout())
     number = status.last_run_number + 1
@@ -252,7 +256,21 @@ def _start(scene: Scene) -> Step | None:
     first = scene.spec.phases[0].name if scene.spec.phases else ""
     phase = PhaseStatus(index=0, name=first, entered_at=scene.now) if first else None
     started = begun(scene, status, run, message, phase)
-    return Step(started, notes=(Note(reasons.RUN_STARTED, message),), reason=reasons.RUN_STARTED)
+    told = _told(
+        Scene(scene.rollout, started, scene.observed, scene.now), turns.others(scene, told=True)
+    )
+    notes = (Note(reasons.RUN_STARTED, message), *told.notes)
+    return Step(told.status, notes=notes, reason=reasons.RUN_STARTED)
+
+
+def _told(scene: Scene, wait: WaitStatus | None) -> Step:
+    """The run that begins, with what policies that only tell would have had it wait for."""
+    if wait is None or scene.run is None:
+        return Step(scene.status)
+    what = f"{wait.reason}/{wait.policy}"
+    message = f"run {scene.run.number} would have waited: {wait.message}"
+    said = observing.overlooked(scene, what, reasons.WOULD_HOLD, message, warning=False)
+    return said or Step(scene.status)
 
 
 def _fast(scene: Scene) -> bool:

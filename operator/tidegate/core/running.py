@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, entering, observing, reasons, shifting
+from tidegate.core import deadlines, entering, freezing, observing, reasons, shifting
 from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
@@ -131,8 +131,11 @@ def _reached(scene: Scene) -> tuple[datetime, ...]:
 
 
 def _skipped(scene: Scene) -> Step | None:
-    """A person asked to promote: the remaining phases are left out, the guards are not."""
-    if scene.run is None or not scene.run.skip_to_end:
+    """A person asked to promote: the remaining phases are left out, the guards are not.
+
+    In a freeze the phase that is on goes on as it is.
+    """
+    if scene.run is None or not scene.run.skip_to_end or freezing.current(scene) is not None:
         return None
     return enter(scene, len(scene.spec.phases))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tidegate.core import reasons
+from tidegate.core import freezing, reasons
 from tidegate.core.convergence import Arm, Seen, at_most
 from tidegate.core.decision import Note, ScaleReplicaSet
 from tidegate.core.measuring import obstacle_to_raise
@@ -41,8 +41,8 @@ def shrunk(scene: Scene, weight: int) -> Step | None:
 
     Asked once the phase's clock runs. With few requests, a share that is off by much still counts
     as realised; so what was counted at stable since then must fit the pods that stay, too. What
-    was counted while a hand had pointed its destination elsewhere tells nothing. Not in a pause,
-    nor while a guard speaks against the canary: what may go back soon keeps its pods.
+    was counted while a hand had pointed its destination elsewhere tells nothing. Not in a pause or
+    a freeze, nor while a guard speaks against the canary: what may go back soon keeps its pods.
     """
     routes, stable = scene.routes, scene.stable
     if not scene.shifts or routes is None or stable is None or scene.paused:
@@ -52,6 +52,8 @@ def shrunk(scene: Scene, weight: int) -> Step | None:
     fewer = scene.stable_pods
     since = _written_since(scene)
     if stable.replicas <= fewer or scene.now < since + scene.settle:
+        return None
+    if freezing.current(scene) is not None:
         return None
     if obstacle_to_raise(scene) or not _fits(scene, fewer, since):
         return None

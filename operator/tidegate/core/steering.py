@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tidegate.api.phases import HttpMatch
-from tidegate.core import reasons
+from tidegate.core import freezing, reasons
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import (
@@ -112,6 +112,8 @@ def weight_to(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> S
             )
         if scene.paused:
             return not_paused(scene)
+        if frozen := freezing.holds(scene, f"weight stays at {wrong.weight}"):
+            return frozen
         obstacle = obstacle_to_raise(scene)
         if obstacle:
             message = f"weight stays at {wrong.weight}: {obstacle}"

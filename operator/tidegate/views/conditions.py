@@ -28,6 +28,7 @@ STALLED: Final = "Stalled"
 TRAFFIC_CONVERGED: Final = "TrafficConverged"
 METRICS_AVAILABLE: Final = "MetricsAvailable"
 POLICIES_APPLIED: Final = "PoliciesApplied"
+WAITING: Final = "Waiting"
 PAUSED: Final = "Paused"
 AWAITING_APPROVAL: Final = "AwaitingApproval"
 TRAFFIC_DRIFT: Final = "TrafficDrift"
@@ -67,6 +68,7 @@ def conditions(
         *_traffic_converged(status, reason),
         *_metrics_available(status),
         *_policies(status),
+        *_waiting(status),
         *_paused(rollout, status),
         *_awaiting(rollout, status, now),
         *_drifting(status, now),
@@ -229,6 +231,12 @@ def _policies(status: RolloutStatus) -> tuple[Finding, ...]:
     names = ", ".join(policy.name for policy in status.policies)
     message = f"Guards of policies are added to the Rollout's own: {names}."
     return (Finding(POLICIES_APPLIED, "True", reasons.POLICY_APPLIED, message),)
+
+
+def _waiting(status: RolloutStatus) -> tuple[Finding, ...]:
+    """What a policy makes the release wait for; there only while it does."""
+    wait = status.wait
+    return () if wait is None else (Finding(WAITING, "True", wait.reason, wait.message),)
 
 
 def _paused(rollout: Rollout, status: RolloutStatus) -> tuple[Finding, ...]:

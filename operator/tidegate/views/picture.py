@@ -56,6 +56,7 @@ def picture(story: Story, now: datetime) -> tuple[Line, ...]:
         *_labelled("workload", _one(story.workload, "")),
         *_labelled("policies", _one(story.policies)),
         *_labelled("paused", _one(story.pause, "wait")),
+        *_labelled("waits", _one(story.wait, "wait")),
         *_labelled("run", _one(story.run)),
         *_labelled("approvals", [((line, ""),) for line in story.approvals]),
         *_labelled("phases", (*_phases(story.phases), *_one(story.to_go, "dim"))),

@@ -20,9 +20,7 @@ def policy_status(
             message = f"{policy.problem}. Until this is mended it tells nothing."
         reason = reasons.POLICY_INVALID
     else:
-        guards = len(policy.guards)
-        message = f"Each release is watched by {guards} {'guard' if guards == 1 else 'guards'} more"
-        message += ", which only tell." if policy.spec.mode == "observe" else "."
+        message = _holds(policy)
         reason = reasons.POLICY_APPLIED
     before = next((one for one in known.conditions if one.type == ACCEPTED), None)
     same = before is not None and before.status == truth
@@ -36,3 +34,17 @@ def policy_status(
     return RolloutPolicyStatus(
         observed_generation=policy.generation, rollouts=rollouts, conditions=(condition,)
     )
+
+
+def _holds(policy: Policy) -> str:
+    """What the policy does to each release, in one or two sentences."""
+    guards, windows = len(policy.guards), len(policy.windows)
+    waits = [f"{windows} freeze {'window' if windows == 1 else 'windows'}"] if windows else []
+    waits += ["its turn"] if policy.one_at_a_time else []
+    waits += [f"Rollout {one.name}" for one in policy.depends_on]
+    told = policy.spec.mode == "observe"
+    message = f"Each release is watched by {guards} {'guard' if guards == 1 else 'guards'} more"
+    message += ", which only tell." if told else "."
+    if waits:
+        message += f" It {'would wait' if told else 'waits'} for {', '.join(waits)}."
+    return message

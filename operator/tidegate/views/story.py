@@ -81,6 +81,7 @@ class Story:
     workload: str
     policies: str
     pause: str
+    wait: str
     traffic: TrafficRow | None
     run: str
     approvals: tuple[str, ...]
@@ -106,6 +107,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         workload=_workload(status),
         policies=_policies(status),
         pause=_pause(status, spec, now),
+        wait=_wait(status, now),
         traffic=_traffic(status),
         run=_run(status.run, now),
         approvals=given(spec, status, now),
@@ -176,6 +178,13 @@ def _pause(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> st
         why = f": {status.pause.reason}" if status.pause.reason else ""
         return f"by {status.pause.by}, {age(status.pause.at, now)}{why}"
     return "by spec.paused" if spec is not None and spec.paused else ""
+
+
+def _wait(status: RolloutStatus, now: datetime) -> str:
+    wait = status.wait
+    if wait is None:
+        return ""
+    return f"{wait.message}, for {span_text((now - wait.since).total_seconds())}"
 
 
 def _traffic(status: RolloutStatus) -> TrafficRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,6 +25,7 @@ HOUSE = {
     "guards": [{"metric": "errors", "max": 0.01}],
 }
 REST = RolloutStatus()
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SHOPS = {"namespaceSelector": {"matchLabels": {"tier": "production"}}}
 
 
@@ -73,7 +75,7 @@ async def book_of(api):
 
 def applied(book, status=REST):
     """Names, modes of failing and guards of the policies that hold."""
-    found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, status)
+    found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, status, NOW)
     return [(one.name, one.problem, len(one.guards)) for one in found.policies]
 
 
@@ -219,7 +221,7 @@ async def edited(fake, api, first, second):
 @pytest.mark.parametrize("slip", [WRONG, {"guards": "none"}, {"rollouts": 3}, {"later": True}])
 async def test_a_mistake_in_a_policy_disarms_no_guard_that_was_understood(fake: FakeApi, api, slip):
     async with edited(fake, api, policy(), policy(version="11", generation=2, **slip)) as (book, _):
-        found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, REST)
+        found = book.applied(Rollout.parse(ROLLOUT), ROLLOUT, REST, NOW)
         [house] = found.policies
         assert (house.generation, house.stands_in) == (2, True)
         assert house.problem.endswith("; its guards are watched as they were last understood")
@@ -260,7 +262,7 @@ async def test_a_stand_in_that_cannot_hold_for_a_rollout_is_not_watched_there(fa
     slip = policy(version="11", generation=2, **WRONG)
     async with edited(fake, api, policy(**late), slip) as (book, _):
         phased = SPEC | {"phases": [SPEC["phases"][0] | {"deadline": "30m"}]}
-        found = book.applied(Rollout.parse(body(phased)), body(phased), REST)
+        found = book.applied(Rollout.parse(body(phased)), body(phased), REST, NOW)
         [house] = found.policies
         assert (house.stands_in, house.guards) == (False, ())
         assert "no-such-template" in house.problem

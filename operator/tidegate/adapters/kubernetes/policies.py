@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from tidegate.adapters.kubernetes.api import Api
 from tidegate.adapters.kubernetes.resources import NAMESPACES, ROLLOUT_POLICIES, Body, uid_of
 from tidegate.adapters.kubernetes.store import PAGE_OBJECTS, Store
+from tidegate.adapters.windows import Calendar, zoned
 from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.policy_checks import applied_to, matching, read_policy
 from tidegate.api.rollout import Rollout
@@ -38,6 +40,7 @@ class PolicyBook:
         self._read: dict[str, tuple[str, Policy]] = {}
         self._good: dict[str, RolloutPolicySpec] = {}
         """The last spec that was understood, by uid."""
+        self._calendar = Calendar()
         self._labels: dict[str, Mapping[str, str]] = {}
         self.version = 0
         """Another one whenever other Rollouts may match."""
@@ -95,7 +98,9 @@ class PolicyBook:
             if known is not None:
                 yield body, known[1]
 
-    def applied(self, rollout: Rollout, body: Body, status: RolloutStatus) -> Rollout:
+    def applied(
+        self, rollout: Rollout, body: Body, status: RolloutStatus, now: datetime
+    ) -> Rollout:
         """The Rollout with the policies that hold for it now; `status` is its own.
 
         While the labels of its namespace are not known, a run goes on with those that it has.
@@ -105,7 +110,8 @@ class PolicyBook:
         found = self.matching(rollout.namespace, _labels_of(body))
         if status.run is not None and rollout.namespace not in self._labels:
             found = tuple(self._as_before(found, status))
-        return replace(rollout, policies=_fitted(rollout, found))
+        fitted = _fitted(rollout, found)
+        return replace(rollout, policies=tuple(self._calendar.dated(one, now) for one in fitted))
 
     def _as_before(self, found: Iterable[Policy], status: RolloutStatus) -> Iterator[Policy]:
         """Of the policies that ask for unknown labels those that were in force."""
@@ -146,7 +152,7 @@ class PolicyBook:
             self._good.pop(self._read.pop(name, ("",))[0], None)
             self._told("")
             return
-        policy = self._standing_in(uid_of(stored), read_policy(stored))
+        policy = self._standing_in(uid_of(stored), zoned(read_policy(stored)))
         if known is None or known[0] != uid_of(stored) or known[1] != policy:
             self.version += 1
             self._read[name] = (uid_of(stored), policy)
