@@ -11,6 +11,7 @@ from tests.mutants import (
     comparisons,
     evidence,
     header_routes,
+    hooks,
     leadership,
     made_routes,
     pod_signals,
@@ -40,6 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *providers.MUTANTS,
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
+    *hooks.MUTANTS,
 )
 
 SLICE = 4

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from tidegate.core import hooks
 from tidegate.core.scene import Scene, Step
 
 
-def obstacle(scene: Scene, index: int) -> Step | None:  # noqa: ARG001 — asked by what follows
+def obstacle(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place (or the promotion, after the last) is not entered yet."""
-    return None
+    return hooks.door(scene, index)

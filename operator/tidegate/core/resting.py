@@ -21,6 +21,7 @@ from tidegate.core.decision import (
     ReleaseRollout,
     ScaleReplicaSet,
 )
+from tidegate.core.hook_places import left_to_do
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
@@ -234,6 +235,9 @@ def _start(scene: Scene) -> Step | None:
     if odd := policing.obstacle(scene):
         message = f"revision {target} waits: {odd}"
         return Step(status, reason=reasons.POLICY_INVALID, message=message)
+    if left := left_to_do(scene):
+        message = f"revision {target} waits for hook {left.name} of run {left.run} to end"
+        return Step(status, reason=reasons.WAITING_FOR_HOOK, message=message)
     if not scene.rollout.held:
         return Step(status, HoldRollout())
     number = status.last_run_number + 1

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, entering, observing, reasons, shifting
+from tidegate.core import deadlines, entering, hooks, observing, reasons, shifting
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
 from tidegate.core.decision import Note
@@ -144,8 +144,10 @@ def _weight_up(scene: Scene, asked: Phase) -> Step | None:
     tried it no less.
     """
     step, phase = weight_to(scene, asked.weight, asked.match), scene.status.phase
-    if step is None or step.effect is None or phase is None or phase.started_at is None:
+    if step is None or step.effect is None or phase is None:
         return step
+    if phase.started_at is None:
+        return hooks.before_weight(scene) or step
     share = f"{asked.weight} %{and_matched(asked.match)}"
     message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
     stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
