@@ -13,7 +13,7 @@ from tidegate.api.checks import Gate
 from tidegate.api.hook_status import HookResult, HookStatus
 from tidegate.api.hooks import Hook, RunHook
 from tidegate.api.phases import Phase
-from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.status import PhaseStatus, RolloutStatus, Stage
 from tidegate.core import reasons
 from tidegate.core.decide import decide
 from tidegate.core.decision import Decision, SetWeight, StartHook, StopHook
@@ -94,6 +94,18 @@ def test_a_try_is_an_intent_that_is_stored_before_anything_is_made():
     second = replace(case, status=first.status).decided()
     assert isinstance(second.effect, StartHook)
     assert second.effect.entry.job == first.status.hooks[0].job
+
+
+@pytest.mark.parametrize("weight", [0, 10])
+def test_who_skipped_past_the_door_gets_nothing_before_the_hook(weight):
+    skipped_to = Phase(name="ten", weight=weight, hooks=(WARM,))
+    case = in_phase(spec=spec(phases=(skipped_to,)), weights=(0,))
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(1))
+    decision = case.status_with(phase=entered).decided()
+    assert decision.effect is None
+    assert [one.name for one in decision.status.hooks] == ["warm"]
+    assert decision.status.phase is not None
+    assert decision.status.phase.started_at is None
 
 
 def test_a_hook_that_passed_lets_the_phase_in_and_is_told_once():

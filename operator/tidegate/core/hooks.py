@@ -34,6 +34,7 @@ from tidegate.core.hook_places import (
 from tidegate.core.journal import note_run
 from tidegate.core.observation import HookSight, HookView
 from tidegate.core.scene import Scene, Step
+from tidegate.core.steering import not_paused
 
 OVERDUE_S: Final = 30.0
 """How long after its timeout a Job may still be reported as running before it is deleted.
@@ -48,10 +49,12 @@ def door(scene: Scene, index: int) -> Step | None:
 
 
 def before_weight(scene: Scene) -> Step | None:
-    """The same inside a phase, which a person may have entered past its door."""
-    if scene.phase is None or scene.run is None or scene.run.skip_to_end:
+    """The same inside a phase until it begins, for a person may have skipped past its door."""
+    at = scene.status.phase
+    if scene.phase is None or at is None or at.started_at is not None:
         return None
-    return _first_open(scene, of_phase(scene.phase, "before"))
+    step = _first_open(scene, of_phase(scene.phase, "before"))
+    return step and (not_paused(scene) or step)
 
 
 def _first_open(scene: Scene, places: Iterable[Place]) -> Step | None:

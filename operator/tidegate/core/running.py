@@ -70,6 +70,7 @@ def _hold_phase(scene: Scene) -> Step:
         or shifting.back(scene, phase.weight)
         or weight_down(scene, phase.weight, phase.match)
         or canary_ready(scene)
+        or hooks.before_weight(scene)
         or _weight_up(scene, phase)
         or _realised(scene)
         or shifting.shrunk(scene, phase.weight)
@@ -144,10 +145,8 @@ def _weight_up(scene: Scene, asked: Phase) -> Step | None:
     tried it no less.
     """
     step, phase = weight_to(scene, asked.weight, asked.match), scene.status.phase
-    if step is None or step.effect is None or phase is None:
+    if step is None or step.effect is None or phase is None or phase.started_at is None:
         return step
-    if phase.started_at is None:
-        return hooks.before_weight(scene) or step
     share = f"{asked.weight} %{and_matched(asked.match)}"
     message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
     stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
