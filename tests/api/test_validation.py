@@ -258,7 +258,6 @@ NOT_YET = [
         )
         for field, value in (UNBUILT_PARTS | {"test": "sequential"}).items()
     ),
-    (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
     *(
         ((where, what(COMPARE | {field: value})), (f"{path}.compare.{field}", None))
         for where, what, path in COMPARED

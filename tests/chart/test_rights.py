@@ -23,6 +23,8 @@ GRANTED = {
     ("", "configmaps"): "get list watch",
     ("", "pods"): "list",
     ("events.k8s.io", "events"): "create",
+    ("batch", "cronjobs"): "get",
+    ("batch", "jobs"): "get list watch create delete",
 }
 OF_THE_CLUSTER = {"rolloutpolicies", "rolloutpolicies/status", "namespaces"}
 LEASE = {("coordination.k8s.io", "leases"): "get update create"}
@@ -43,6 +45,12 @@ def test_the_operator_sees_no_secret_and_starts_no_pod_by_itself():
 def test_a_cluster_whose_releases_ask_nothing_of_pods_may_keep_them_closed():
     role = pick(render({"rbac": {"pods": False}}), "ClusterRole")
     assert EXPECTED - set(rights(role)) == {("", "pods", "list")}
+
+
+def test_a_cluster_whose_releases_run_no_jobs_may_keep_them_closed():
+    role = pick(render({"rbac": {"hooks": False}}), "ClusterRole")
+    batch = {right for right in EXPECTED if right[0] == "batch"}
+    assert EXPECTED - set(rights(role)) == batch
 
 
 def test_secrets_are_read_only_where_the_administrator_says_so_and_never_written():

@@ -63,7 +63,11 @@ CARDS: Edit = ("scorecards", [CARD])
 SCORED = {"scorecard": "health", "interval": "1s"}
 POD_METRICS: Edit = ("metrics", [METRIC | {"template": "kube-crash-loops"}])
 POD_GUARD = {"metric": "errors", "max": 0, "minPods": 2}
-HOOK = {"name": "warm-up", "cronJob": "preload", "when": "before", "timeout": "1m", "retries": 1}
+WORK = {"name": "warm-up", "timeout": "1m", "retries": 1}
+HOOK = WORK | {"cronJob": "preload", "when": "before", "onFailure": "hold"}
+CALL = WORK | {"service": "shop", "port": 80, "path": "/", "when": "before", "onFailure": "hold"}
+RUN_HOOK = WORK | {"cronJob": "preload", "when": "promoted"}
+RUN_CALL = WORK | {"service": "shop", "port": 80, "path": "/", "when": "promoted"}
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
 BEARERS: dict[str, tuple[Edit, ...]] = {
@@ -186,12 +190,12 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         ("phases.0.approval", {"required": 1, "groups": ["release-managers"], "expiry": "1h"}),
     ),
     "spec.phases[].hooks": (("phases.0.hooks", [HOOK]),),
-    "spec.phases[].hooks[].service": (
-        (
-            "phases.0.hooks",
-            [{k: v for k, v in HOOK.items() if k != "cronJob"} | {"service": "shop"}],
-        ),
-    ),
+    **{
+        f"spec.phases[].hooks[].{field}": (("phases.0.hooks", [CALL]),)
+        for field in ("service", "port", "path")
+    },
+    "spec.hooks": (("hooks", [RUN_HOOK]),),
+    **{f"spec.hooks[].{field}": (("hooks", [RUN_CALL]),) for field in ("service", "port", "path")},
     "spec.contentOf.configMaps": (("contentOf", {"configMaps": ["kube-root-ca.crt"]}),),
     "spec.contentOf.secrets": (("contentOf", {"secrets": ["shop-key"]}),),
     "spec.antiAffinity": (("antiAffinity", "preferred"),),

@@ -89,9 +89,9 @@ MISTAKES: dict[str, tuple[Change, str, tuple[str, ...]]] = {
         ("spec.template.metadata.labels", "must match spec.selector"),
     ),
     "a part that is not built yet": (
-        _set("phases.0.hooks", [{"name": "warm-up", "cronJob": "preload"}]),
+        _set("phases.0.approval", {"required": 1}),
         "NotBuiltYet",
-        ("spec.phases[0].hooks", "not built yet"),
+        ("spec.phases[0].approval", "not built yet"),
     ),
     "an unknown template of a metric": (
         _set("metrics", [{"name": "m", "template": "istio-eror-rate"}]),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tidegate.adapters.hooks.config import HookConfig
 from tidegate.adapters.prometheus import Access, BasicAuth, Tls
 from tidegate.controller import settings as module
 from tidegate.controller.settings import Settings, SettingsError, load, parse
@@ -45,6 +46,13 @@ def test_a_good_file_is_read(tmp_path: Path):
     assert found.within(("other",)).providers == found.providers
 
 
+def test_the_key_that_calls_are_signed_with_is_named_by_its_file():
+    assert parse({}).hooks == HookConfig()
+    found = parse({"hooks": {"signingKeyFile": "/var/run/key"}})
+    assert found.hooks == HookConfig(Path("/var/run/key"))
+    assert found.within(("shop",)).hooks == found.hooks
+
+
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "providers:\ntelemetry:\nnamespaces:\n"])
 def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
     (tmp_path / "config.yaml").write_text(text)
@@ -55,7 +63,12 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
     ("found", "sentence"),
     [
         ([1], "the configuration must be an object"),
-        ({"provider": {}}, "has no field 'provider' (has: providers, telemetry, namespaces)"),
+        ({"hooks": {"signingKeyFile": "key"}}, "hooks.signingKeyFile must be an absolute path"),
+        ({"hooks": {"key": "secret"}}, "hooks has no field 'key' (has: signingKeyFile)"),
+        (
+            {"provider": {}},
+            "has no field 'provider' (has: providers, telemetry, namespaces, hooks)",
+        ),
         (
             {"providers": {"kubernetes": {"url": "http://x"}}},
             "providers.kubernetes: that name is the API server's own; choose another",

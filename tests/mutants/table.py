@@ -12,6 +12,7 @@ from tests.mutants import (
     comparisons,
     evidence,
     header_routes,
+    hooks,
     leadership,
     made_routes,
     pod_signals,
@@ -42,6 +43,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *providers.MUTANTS,
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
+    *hooks.MUTANTS,
 )
 
 SLICE = 4

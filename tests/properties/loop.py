@@ -134,6 +134,7 @@ class Operator:
 
     def _restart(self) -> None:
         self.watch.crashes += 1
+        self.world.hooks.operator_died()
         self.memory = Memory(self.stored)
         self._pass_time(self.world.now_s + self.restart_s)
 

@@ -15,6 +15,7 @@ from math import inf
 from typing import Any, Literal
 
 from tests.properties.held import ReplicaSet, Routes
+from tests.properties.hook_jobs import HookJobs
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
 from tidegate.api.phases import HttpMatch
 from tidegate.core.decision import (
@@ -27,6 +28,8 @@ from tidegate.core.decision import (
     ReleaseRollout,
     ScaleReplicaSet,
     SetWeight,
+    StartHook,
+    StopHook,
     SwitchService,
 )
 from tidegate.core.observation import (
@@ -123,6 +126,7 @@ class World:
         self.problems: tuple[Problem, ...] = ()
         self.routes_hidden = False
         self.actions: dict[str, Action] = {}
+        self.hooks = HookJobs()
         self.answers: list[AnswerAction] = []
         self.failed = 0.0
         self.failures: list[tuple[float, str, str | None]] = []
@@ -186,9 +190,10 @@ class World:
     # ------------------------------------------------------------ time
 
     def next_ready_s(self) -> float:
-        """When the next pod becomes ready."""
+        """When the next pod becomes ready, or the next hook ends."""
         times = (at for found in self.sets.values() for at in found.ready_at)
-        return min((at for at in times if at > self.now_s), default=inf)
+        ready_s = min((at for at in times if at > self.now_s), default=inf)
+        return min(ready_s, self.hooks.next_end_s(self.now_s))
 
     def advance(self, to_s: float) -> None:
         """Let requests flow until then."""
@@ -264,6 +269,7 @@ class World:
             traffic=traffic,
             readings=readings,
             actions=tuple(self.actions.values()),
+            hooks=self.hooks.views(self.now_s, moment),
         )
 
     def _read(self, name: str, weight: int, *, even: bool) -> RouteWeight:
@@ -323,6 +329,10 @@ class World:
                 assert effect.uid in self.actions, "answered twice"
                 del self.actions[effect.uid]
                 self.answers.append(effect)
+            case StartHook():
+                self.hooks.start(effect, self.now_s)
+            case StopHook(entry):
+                self.hooks.stop(entry)
             case HoldRollout() | ReleaseRollout():
                 pass  # the Rollout itself is the loop's
             case _:

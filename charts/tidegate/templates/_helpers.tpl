@@ -54,6 +54,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end }}
 
+{{- /* The file that calls are signed with: a path as it is, a key of its Secret where it is mounted. */ -}}
+{{- define "tidegate.hookFile" -}}
+{{- $hooks := .Values.hooks -}}
+{{- if hasPrefix "/" $hooks.signingKeyFile -}}
+{{- toJson $hooks.signingKeyFile -}}
+{{- else if $hooks.secretName -}}
+{{- toJson (printf "/var/run/tidegate/hooks/%s" $hooks.signingKeyFile) -}}
+{{- else -}}
+{{- fail (printf "hooks.signingKeyFile is %q, a key of a Secret, but hooks.secretName is empty: name the Secret, or give an absolute path" $hooks.signingKeyFile) -}}
+{{- end -}}
+{{- end }}
+
 {{- /* The file the operator reads at /etc/tidegate/config.yaml. */ -}}
 {{- define "tidegate.config" -}}
 providers:
@@ -88,6 +100,10 @@ providers:
 telemetry:
   {{- toYaml .Values.telemetry | nindent 2 }}
 namespaces: {{ toJson .Values.watchNamespaces }}
+{{- with .Values.hooks.signingKeyFile }}
+hooks:
+  signingKeyFile: {{ include "tidegate.hookFile" $ }}
+{{- end }}
 {{- end }}
 
 {{- /*
@@ -145,6 +161,14 @@ server's discovery is open to every service account.
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
+{{- if .Values.rbac.hooks }}
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+{{- end }}
 {{- if .Values.rbac.configMaps }}
 - apiGroups: [""]
   resources: [configmaps]

@@ -12,6 +12,8 @@ LABEL_ROLLOUT: Final = "tidegate.io/rollout"
 LABEL_REVISION: Final = "tidegate.io/revision"
 # Istio's proxies report this label of a pod as `destination_canonical_revision`.
 LABEL_CANONICAL_REVISION: Final = "service.istio.io/canonical-revision"
+LABEL_HOOK: Final = "tidegate.io/hook"
+"""On the Jobs of hooks, with the hook's name."""
 LABEL_POD_TEMPLATE_HASH: Final = "pod-template-hash"
 """Kubernetes' own: tells the pods of a Deployment's present template from all others."""
 ANNOTATION_EPOCH: Final = "tidegate.io/epoch"

@@ -21,6 +21,9 @@ MAX_POD_WINDOW_S: Final = 3600.0
 """What befell pods is remembered for so long."""
 MIN_THRESHOLD_S: Final = 0.001
 MAX_THRESHOLD_S: Final = 600.0
+MIN_HOOK_S: Final = 1.0
+MAX_CALL_S: Final = 600.0
+"""One call of a hook keeps a connection open for so long."""
 
 # Lists, in items
 MAX_PHASES: Final = 32
@@ -33,6 +36,10 @@ MAX_MEMBERS: Final = 16
 MAX_MEMBERS_ASKED: Final = 256
 """Members that guards and gates ask for at once: so many are scored in some tenths of a second."""
 MAX_HOOKS: Final = 8
+MAX_PHASE_HOOKS: Final = 64
+"""Hooks of all phases of one Rollout: `.status` has an entry for each."""
+MAX_HOOKS_KEPT: Final = 128
+"""Hooks in `.status`: those of the run, and what is left to do after the one before."""
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
 MAX_APPROVERS: Final = 16
@@ -97,6 +104,7 @@ MAX_CHECK_ID_CHARS: Final = 192
 MAX_POLICY_NAME_CHARS: Final = 63
 """The name goes into the ids of its checks."""
 MAX_METRIC_REF_CHARS: Final = MAX_POLICY_NAME_CHARS + 1 + MAX_LABEL_CHARS
+MAX_HOOK_PATH_CHARS: Final = 256
 MAX_ROLLOUT_NAME_CHARS: Final = 63
 """The name goes into a label of every pod."""
 

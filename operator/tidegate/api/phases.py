@@ -8,7 +8,8 @@ from tidegate.api import limits
 from tidegate.api.approvals import Approval
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
-from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, ObjectName, Percent
+from tidegate.api.hooks import Hook
+from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
 
 HeaderText = Annotated[str, Field(max_length=limits.MAX_HEADER_CHARS)]
 MatchText = Annotated[str, Field(min_length=1, max_length=limits.MAX_HEADER_CHARS)]
@@ -39,31 +40,6 @@ class HttpMatch(ApiModel):
         max_length=limits.MAX_HEADERS,
         description="Headers that all must match, by lower-case header name; a cookie is matched "
         "in the header cookie by regex.",
-    )
-
-
-class Hook(ApiModel):
-    """A job made from a CronJob, or a call to a Service, around a phase."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="has(self.cronJob) != has(self.service)",
-            message="set exactly one of cronJob and service",
-            holds=lambda hook: (hook.cron_job is None) != (hook.service is None),
-        ),
-    )
-
-    name: DnsLabel = Field(description="Name of the hook, shown in status and events.")
-    cron_job: ObjectName | None = Field(
-        None, description="CronJob of this namespace whose job template is run once."
-    )
-    service: ObjectName | None = Field(None, description="Service of this namespace to call.")
-    when: Literal["before", "after", "revert"] = Field(
-        "before", description="When it runs: before, after or revert (default before)."
-    )
-    timeout_s: DurationS = Field(300.0, description="Time one try may take (default 5m).")
-    retries: int = Field(
-        0, ge=0, le=limits.MAX_RETRIES, description="Number of tries after the first (default 0)."
     )
 
 

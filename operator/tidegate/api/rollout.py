@@ -13,6 +13,7 @@ from tidegate.api.blind import Blind
 from tidegate.api.checks import Guard, Metric
 from tidegate.api.constants import FINALIZER
 from tidegate.api.content import ContentOf
+from tidegate.api.hooks import HOOK_RULES, RunHook
 from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, policy_of_id
@@ -225,6 +226,7 @@ class RolloutSpec(ApiModel):
             field=".phases",
         ),
         *CARD_RULES,
+        *HOOK_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
@@ -311,6 +313,12 @@ class RolloutSpec(ApiModel):
         (),
         max_length=limits.MAX_PHASES,
         description="The release, phase by phase; after the last one it is promoted.",
+        json_schema_extra=keyed_by("name"),
+    )
+    hooks: tuple[RunHook, ...] = Field(
+        (),
+        max_length=limits.MAX_HOOKS,
+        description="Jobs and calls after a promotion, or after a revert of any phase.",
         json_schema_extra=keyed_by("name"),
     )
     bake: Bake | None = Field(None, description="Watching after promotion.")

@@ -11,6 +11,7 @@ from tidegate.api.approvals import RunApprovals
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
+from tidegate.api.hook_status import HookStatus
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
@@ -327,6 +328,12 @@ class RolloutStatus(ApiModel):
         (),
         max_length=limits.MAX_TESTS,
         description="What the statistical tests of the run have gathered.",
+        json_schema_extra=keyed_by("id"),
+    )
+    hooks: tuple[HookStatus, ...] = Field(
+        (),
+        max_length=limits.MAX_HOOKS_KEPT,
+        description="The hooks of the run that is on, or of the last one.",
         json_schema_extra=keyed_by("id"),
     )
     policies: tuple[PolicyInForce, ...] = Field(

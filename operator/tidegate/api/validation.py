@@ -18,6 +18,7 @@ from tidegate.api.constants import (
     SLOW_TEMPLATES,
 )
 from tidegate.api.header_checks import header_problems
+from tidegate.api.hooks import hook_lists
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import ObjectSelector
 from tidegate.api.problems import FieldProblem
@@ -42,6 +43,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *_missing_parts(spec),
         *twice("spec.metrics", [metric.name for metric in spec.metrics]),
         *twice("spec.phases", [phase.name for phase in spec.phases]),
+        *(one for path, names in hook_lists(spec) for one in twice(path, names)),
         *_undefined_metrics(spec, policies),
         *metric_problems(spec.metrics, whole_service=whole_service(spec)),
         *_selector_problems(spec),

@@ -14,6 +14,7 @@ from typing import Any
 
 from aiohttp.web import AppRunner
 
+from tidegate.adapters.hooks.caller import HttpCaller
 from tidegate.adapters.kubernetes.api import Api, connect
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.fence import Fence
@@ -74,6 +75,7 @@ class Operator:
         self._api: Api | None = None
         self._cluster: KubernetesCluster | None = None
         self._metrics: Sources | None = None
+        self._caller = HttpCaller(settings.hooks, self._clock)
         self._loop: Loop | None = None
         self._elector: Elector | None = None
         self._health: AppRunner | None = None
@@ -91,7 +93,9 @@ class Operator:
                 api, self._election.namespace, self._election.name, self._election.identity
             )
             self._elector = Elector(lock, self._fence, self._clock, self._highest_epoch)
-        self._cluster = cluster = KubernetesCluster(api, settings.namespaces, self._touched)
+        self._cluster = cluster = KubernetesCluster(
+            api, settings.namespaces, self._touched, self._caller
+        )
         prometheus = PrometheusMetrics(settings.providers, settings.telemetry, self._clock)
         self._metrics = metrics = Sources(prometheus, PodMetrics(api, self._clock))
         poster = Poster(api, self._clock, socket.gethostname())
@@ -236,6 +240,7 @@ class Operator:
             self._cluster.close()
         if self._metrics is not None:
             await self._metrics.close()
+        await self._caller.close()
         if self._health is not None:
             await self._health.cleanup()
         if self._api is not None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
+from tidegate.adapters.hooks.config import HookConfig
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.api.constants import PROVIDER_KUBERNETES
-from tidegate.controller.fields import SettingsError, object_at, seconds_at
+from tidegate.controller.fields import SettingsError, file_at, object_at, seconds_at
 from tidegate.controller.provider_settings import provider
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
@@ -20,11 +21,15 @@ CONFIG_BYTES_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Providers by name, how traffic is counted, and which namespaces are served (none: all)."""
+    """Providers by name, how traffic is counted, what is said of hooks, and the namespaces served.
+
+    No namespace stands for all of them.
+    """
 
     providers: dict[str, ProviderConfig] = field(default_factory=dict)
     telemetry: TelemetryConfig = field(default_factory=TelemetryConfig)
     namespaces: tuple[str, ...] = ()
+    hooks: HookConfig = field(default_factory=HookConfig)
 
     def within(self, namespaces: tuple[str, ...]) -> Settings:
         """The same settings for these namespaces only (none: all)."""
@@ -50,7 +55,7 @@ def load(path: Path | None) -> Settings:
 
 def parse(found: Any) -> Settings:
     """Settings from the file's content. Raises SettingsError for a field that is not known."""
-    top = object_at(found, "the configuration", ("providers", "telemetry", "namespaces"))
+    top = object_at(found, "the configuration", ("providers", "telemetry", "namespaces", "hooks"))
     providers = {
         str(name): provider(f"providers.{name}", value)
         for name, value in object_at(top.get("providers") or {}, "providers").items()
@@ -62,7 +67,13 @@ def parse(found: Any) -> Settings:
     namespaces = top.get("namespaces") or []
     if not isinstance(namespaces, list) or not all(isinstance(n, str) for n in namespaces):
         raise SettingsError("namespaces must be a list of names")
-    return Settings(providers, _telemetry(top.get("telemetry") or {}), tuple(namespaces))
+    telemetry, hooks = _telemetry(top.get("telemetry") or {}), _hooks(top.get("hooks") or {})
+    return Settings(providers, telemetry, tuple(namespaces), hooks)
+
+
+def _hooks(value: Any) -> HookConfig:
+    found = object_at(value, "hooks", ("signingKeyFile",))
+    return HookConfig(file_at(found.get("signingKeyFile"), "hooks.signingKeyFile"))
 
 
 def _telemetry(value: Any) -> TelemetryConfig:

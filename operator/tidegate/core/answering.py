@@ -11,8 +11,9 @@ from typing import Literal
 
 from tidegate.api.actions import Action, Verb
 from tidegate.api.status import LastAction, PauseStatus, Stage
-from tidegate.core import approving, freezing, going_back, reasons, revert
+from tidegate.core import approving, freezing, going_back, hooks, reasons, revert
 from tidegate.core.decision import AnswerAction, HoldRollout, Note
+from tidegate.core.hook_places import after_undo
 from tidegate.core.journal import note_run
 from tidegate.core.running import enter
 from tidegate.core.scene import Scene, Step, changed
@@ -154,7 +155,7 @@ def _undo(scene: Scene, action: Action) -> Step:
     old = next(there, None)
     if old is None:
         return _refuse(scene, "no revision that was stable before has a ReplicaSet any more")
-    begun = going_back.begun(scene, status, old, why)
+    begun = after_undo(scene, going_back.begun(scene, status, old, why))
     message = f"going back from revision {status.stable_revision} to {old}"
     return Step(begun, None, going_back.note_of(begun), reasons.RUN_STARTED, message)
 
@@ -252,6 +253,8 @@ def _skipped(scene: Scene, action: Action, here: int, there: int) -> Step:
 
 
 def _retry(scene: Scene, _action: Action) -> Step:
+    if (failed := hooks.held(scene)) is not None:
+        return hooks.retried(scene, failed)
     reverted = scene.status.reverted_revision
     if reverted is None or reverted != scene.target:
         return _refuse(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tidegate.api.status import PhaseStatus, RolloutStatus, RunStatus
 from tidegate.core import reasons
+from tidegate.core.hook_places import unfinished
 from tidegate.core.journal import noted
 from tidegate.core.scene import Scene, changed
 
@@ -26,6 +27,7 @@ def begun(
         pause=None,
         resumed_at=None,
         checks=(),
+        hooks=unfinished(status),
         waiting_since=None,  # what stable lacked at rest is not the new revision's delay
         waiting_ready=None,
         deadline_since=None,

@@ -21,6 +21,7 @@ from tidegate.core import (
     drift,
     facts,
     holding_back,
+    hooks,
     initial,
     leaving,
     lost,
@@ -46,6 +47,7 @@ from tidegate.core.decision import (
     Note,
     PointDestination,
 )
+from tidegate.core.hook_places import intents
 from tidegate.core.observation import Observed, Problem
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.storing import intent_changed
@@ -64,9 +66,9 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     scene = facts.record(facts.understood(Scene(rollout, status, observed, now)))
     problems = _problems(scene)
     step = _loss_noted(status, _use_noted(status, _first_word(scene, problems)))
-    step = _evidence_noted(status, scene, step)
-    if step.effect is None and not problems and not intent_changed(scene.status, step.status):
-        step = _with_draining(scene, step)
+    step = _hooks_noted(status, scene, _evidence_noted(status, scene, step))
+    if not problems and intents(status) == intents(scene.status):
+        step = _beside(scene, _beside(scene, step, draining.step), hooks.beside)
     step = replace(step, effect=as_switch(scene.status, step.effect)) if scene.switches else step
     asks, next_ask = measuring.questions(scene)
     told_until = drift.keeps_coming_until(scene.status)
@@ -76,7 +78,8 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     return Decision(
         status=summarised(scene, step, problems),
         effect=step.effect,
-        notes=step.notes
+        notes=hooks.notes(scene, status)
+        + step.notes
         + drift.note(scene, status)
         + mismatch.note(scene, status)
         + lost.note(scene)
@@ -121,6 +124,20 @@ def _evidence_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
         return step
     tripped = [guard for _, guard, _ in breaches(scene) if guard.then == "revert"]
     return Step(scene.status) if all(tested(guard) for guard in tripped) else step
+
+
+def _hooks_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
+    """What became of a hook is stored before anything else is done: one write more.
+
+    A call is known to this process alone. What sends back or takes traffic away waits for nothing.
+    """
+    if step.effect is None or intents(stored) == intents(scene.status):
+        return step
+    run, goes_on = scene.run, step.status.run
+    ends = run is not None and (goes_on is None or goes_on.number != run.number)
+    if ends or scene.undo or revert.takes_away(step.effect, scene.observed):
+        return step
+    return Step(scene.status)
 
 
 def _problems(scene: Scene) -> tuple[Problem, ...]:
@@ -235,17 +252,18 @@ def _paused_by_guard(scene: Scene) -> Step | None:
     return None
 
 
-def _with_draining(scene: Scene, step: Step) -> Step:
-    """Old pods are let go beside whatever else is waited for."""
-    after = Scene(scene.rollout, step.status, scene.observed, scene.now)
-    drained = draining.step(after)
-    if drained is None:
+def _beside(scene: Scene, step: Step, rule: Callable[[Scene], Step | None]) -> Step:
+    """What goes on whatever else is waited for: old pods are let go, hooks come to an end."""
+    if step.effect is not None or intent_changed(scene.status, step.status):
         return step
-    times = [time for time in (step.wake_at, drained.wake_at) if time is not None]
+    also = rule(Scene(scene.rollout, step.status, scene.observed, scene.now))
+    if also is None:
+        return step
+    times = [time for time in (step.wake_at, also.wake_at) if time is not None]
     return replace(
         step,
-        status=drained.status,
-        effect=drained.effect,
-        notes=step.notes + drained.notes,
+        status=also.status,
+        effect=also.effect,
+        notes=step.notes + also.notes,
         wake_at=min(times, default=None),
     )

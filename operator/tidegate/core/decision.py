@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from tidegate.api.hook_status import HookStatus
+from tidegate.api.hooks import Hook, RunHook
 from tidegate.api.phases import HttpMatch
 from tidegate.api.status import RolloutStatus
 
@@ -140,6 +142,21 @@ class ReleaseRollout:
     """Take our finalizer away: nothing of the Rollout is on its way any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class StartHook:
+    """Make the Job of one try, or send its call; a try that was made already stays as it is."""
+
+    entry: HookStatus
+    hook: Hook | RunHook
+
+
+@dataclass(frozen=True, slots=True)
+class StopHook:
+    """Delete the Job of a try that nobody waits for any more, or drop its call."""
+
+    entry: HookStatus
+
+
 Effect: TypeAlias = (
     CreateReplicaSet
     | ScaleReplicaSet
@@ -155,6 +172,8 @@ Effect: TypeAlias = (
     | AnswerAction
     | HoldRollout
     | ReleaseRollout
+    | StartHook
+    | StopHook
 )
 
 

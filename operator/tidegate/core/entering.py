@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from tidegate.core import approving, freezing
+from tidegate.core import approving, freezing, hooks
 from tidegate.core.scene import Scene, Step
 
 
 def obstacle(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place (or the promotion, after the last) is not entered yet."""
     waits = f"{_next(scene, index)} waits"
-    return approving.obstacle(scene, index) or freezing.holds(scene, waits)
+    return (
+        hooks.leaving(scene)
+        or approving.obstacle(scene, index)
+        or freezing.holds(scene, waits)
+        or hooks.door(scene, index)
+    )
 
 
 def _next(scene: Scene, index: int) -> str:

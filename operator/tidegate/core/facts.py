@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
-from tidegate.core import blindness, holding_back, policing
+from tidegate.core import blindness, holding_back, hooks, policing
 from tidegate.core.check import Check
 from tidegate.core.cohorts import match_text
 from tidegate.core.deadlines import counted_since
@@ -39,6 +39,7 @@ def understood(scene: Scene) -> Scene:
 
 def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
+    scene = Scene(scene.rollout, hooks.recorded(scene), scene.observed, scene.now)
     known = {check.id: check for check in scene.status.checks}
     weighed = changed(scene.status, evidence=gathered(scene), phase=_reached(scene))
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)

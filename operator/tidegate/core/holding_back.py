@@ -13,6 +13,7 @@ from tidegate.api.status import RolloutStatus
 from tidegate.api.waits import WaitStatus
 from tidegate.core import adopting, freezing, policing, reasons, turns
 from tidegate.core.decision import Note
+from tidegate.core.hook_places import left_to_do
 from tidegate.core.journal import note_run
 from tidegate.core.resting import at_rest
 from tidegate.core.scene import Scene, changed
@@ -86,5 +87,7 @@ def _wants_to_begin(scene: Scene) -> bool:
         return False
     if scene.rollout.deleting or scene.observed.problems or adopting.problems(scene):
         return False
+    if left_to_do(scene) is not None:
+        return False  # hooks of the run before
     odd = policing.obstacle(scene)
     return not odd and at_rest(scene) and not adopting.taking_over(scene)

@@ -209,6 +209,27 @@ class OwnRoute:
         return f"{self.kind} {self.name}"
 
 
+class HookSight(StrEnum):
+    """What is seen of one try of a hook that was made."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class HookView:
+    """One try of a hook as it is seen: how it goes, what it said, and since when its Job is there.
+
+    `exit_code` is that of its container, or the HTTP status of a call.
+    """
+
+    sight: HookSight
+    message: str = ""
+    exit_code: int | None = None
+    since: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """Something a person must mend before the Rollout may move: a reason and one sentence."""
@@ -229,7 +250,8 @@ class Observed:
     `workload` is the Deployment of `workloadRef`, None when it could not be read; only
     `workload_missing` says that there is none. Without it `target` is "". `own_routes` are those
     objects of the Rollout's own that want a write, in its order; while one is missing, `routes` is
-    None without a problem.
+    None without a problem. `hooks` are the tries of hooks that were made and are under way in the
+    status, by `hook_places.view_key`.
     """
 
     target: str
@@ -245,6 +267,7 @@ class Observed:
     workload_missing: bool = False
     own_routes: tuple[OwnRoute, ...] = ()
     around: Neighbourhood = NOBODY
+    hooks: Mapping[str, HookView] = field(default_factory=dict)
 
     @property
     def route_missing(self) -> bool:

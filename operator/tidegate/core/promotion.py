@@ -14,6 +14,7 @@ from tidegate.api.status import Stage
 from tidegate.core import baking, freezing, policing, reasons
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import Note, PointDestination
+from tidegate.core.hook_places import after_promotion
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import FIRST_LOOK_S
 from tidegate.core.proving import forgiven
@@ -114,6 +115,7 @@ def _promoted(scene: Scene) -> Step:
         reverted_revision=None,
         proven_revisions=_proven(scene),
     )
+    status = after_promotion(scene, status)
     note = Note(reasons.PROMOTED, message)
     if baking.wanted(scene, run) and status.run is not None:
         return baking.begun(scene, Step(status, notes=(note,)), status.run)

@@ -39,12 +39,18 @@ WAITING_FOR_IDLE = "WaitingForIdle"
 WAITING_FOR_HOLD = "WaitingForHold"
 WAITING_FOR_GATES = "WaitingForGates"
 WAITING_FOR_METRICS = "WaitingForMetrics"
+WAITING_FOR_HOOK = "WaitingForHook"
 SETTLING = "Settling"
 AWAITING_APPROVAL = "AwaitingApproval"
 APPROVED = "Approved"
 PAUSED = "Paused"
 RESUMED = "Resumed"
 METRIC_WARNING = "MetricWarning"
+
+# Jobs and calls around phases and runs
+HOOK_STARTED = "HookStarted"
+HOOK_SUCCEEDED = "HookSucceeded"
+HOOK_FAILED = "HookFailed"
 
 # A Deployment that is taken over
 TAKEOVER_STARTED = "TakeoverStarted"

@@ -22,6 +22,7 @@ from tidegate.core.decision import (
     ReleaseRollout,
     ScaleReplicaSet,
 )
+from tidegate.core.hook_places import left_to_do
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
@@ -238,6 +239,9 @@ def _start(scene: Scene) -> Step | None:
     if status.wait is not None:
         message = f"revision {target} waits: {status.wait.message}"
         return Step(status, reason=status.wait.reason, message=message)
+    if left := left_to_do(scene):
+        message = f"revision {target} waits for hook {left.name} of run {left.run} to end"
+        return Step(status, reason=reasons.WAITING_FOR_HOOK, message=message)
     if not scene.rollout.held:
         return Step(status, HoldRollout())
     number = status.last_run_number + 1

@@ -15,6 +15,7 @@ from tidegate.api.status import LastRun, RolloutStatus
 from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
+from tidegate.core.hook_places import after_revert
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
@@ -88,7 +89,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         kept_replicas=run.min_replicas if scene.spec.replicas < run.min_replicas else None,
         history=run.history,
     )
-    return changed(
+    ended = changed(
         scene.status,
         run=None,
         phase=None,
@@ -101,6 +102,7 @@ def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutSta
         deadline_since=None,
         blind_since=None,
     )
+    return after_revert(scene, ended) if outcome == OUTCOME_REVERTED else ended
 
 
 def send_back(scene: Scene, reason: str, message: str, *, warning: bool = True) -> Step:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, entering, freezing, observing, reasons, shifting
+from tidegate.core import deadlines, entering, freezing, hooks, observing, reasons, shifting
 from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
@@ -71,6 +71,7 @@ def _hold_phase(scene: Scene) -> Step:
         or shifting.back(scene, phase.weight)
         or weight_down(scene, phase.weight, phase.match)
         or canary_ready(scene)
+        or hooks.before_weight(scene)
         or _weight_up(scene, phase)
         or _realised(scene)
         or shifting.shrunk(scene, phase.weight)

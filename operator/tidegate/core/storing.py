@@ -8,6 +8,7 @@ from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.status import RolloutStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
+from tidegate.core.hook_places import intents
 from tidegate.core.policing import same
 
 REFRESH_S = 10.0
@@ -32,7 +33,7 @@ def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
     """Whether something was decided that must be stored before anything acts on it."""
     if _route_missing(stored) != _route_missing(status) or _shown(status) - _shown(stored):
         return True
-    if not same(stored.policies, status.policies):
+    if not same(stored.policies, status.policies) or intents(stored) != intents(status):
         return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
 

@@ -24,10 +24,15 @@ from tidegate.core.decision import (
     ReleaseRollout,
     ScaleReplicaSet,
     SetWeight,
+    StartHook,
+    StopHook,
     SwitchService,
 )
+from tidegate.core.hook_places import view_key
 from tidegate.core.observation import (
     Answer,
+    HookSight,
+    HookView,
     Observed,
     Reading,
     RevisionView,
@@ -90,6 +95,7 @@ class World:
         self.failed = 0.0
         self.first_canary_s: float | None = None
         self.counters = Counters(setting)
+        self.hooks: dict[str, HookView] = {}
         self._made = 0
 
     def release(self, revision: str) -> None:
@@ -219,6 +225,7 @@ class World:
             service=self._service(weights),
             traffic=traffic,
             readings=readings,
+            hooks=self.hooks,
         )
 
     def _service(self, weights: tuple[RouteWeight, ...]) -> ServiceView | None:
@@ -260,7 +267,9 @@ class World:
                 self._write(replace(self.routes, stable=revision))
             case SwitchService(revision=revision):
                 self._write(replace(self.routes, stable=revision))
-            case HoldRollout() | ReleaseRollout():
+            case StartHook(entry):
+                self.hooks[view_key(entry)] = HookView(HookSight.SUCCEEDED)
+            case StopHook() | HoldRollout() | ReleaseRollout():
                 pass  # the Rollout itself is the player's
             case AnswerAction() | _:
                 raise AssertionError(f"{effect}: there is no such thing in this world")

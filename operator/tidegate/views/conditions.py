@@ -112,6 +112,8 @@ def _kstatus(
             status.phase is not None and status.phase.timed_out_at is not None
         ):
             return _failed(reasons.PHASE_DEADLINE_EXCEEDED, status.message)
+        case State.PROGRESSING if reason == reasons.HOOK_FAILED:
+            return _failed(reason, status.message)
         case State.INITIALIZING | State.PROGRESSING | State.BAKING:
             said = "" if reason in NO_NEWS else reason
             return _working("Unknown", said, status.message, _working_reason(status))

@@ -35,6 +35,9 @@ _ACTIONS: Final = {
     reasons.WORKLOAD_DRIFT: "TakeOver",
     reasons.GIVING_BACK: "GiveBack",
     reasons.GIVEN_BACK: "GiveBack",
+    reasons.HOOK_STARTED: "RunHook",
+    reasons.HOOK_SUCCEEDED: "RunHook",
+    reasons.HOOK_FAILED: "RunHook",
 }
 
 

@@ -5,10 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, TypeAlias
 
 from tidegate.api.check_status import Verdict
+from tidegate.api.hook_status import HookResult
 from tidegate.api.status import State
 from tidegate.views.amounts import age, bar
 from tidegate.views.check_rows import CheckRow
 from tidegate.views.foreign_text import clean
+from tidegate.views.hook_rows import HookRow
 from tidegate.views.story import ConditionRow, HistoryRow, Mark, PhaseRow, Story, TrafficRow
 
 Tone: TypeAlias = Literal["", "good", "bad", "wait", "dim", "strong", "canary"]
@@ -29,6 +31,13 @@ _VERDICTS: Final[dict[Verdict, tuple[str, Tone]]] = {
     Verdict.UNDECIDED: ("…", "wait"),
     Verdict.NODATA: ("?", "wait"),
     Verdict.ERROR: ("!", "bad"),
+}
+_RESULTS: Final[dict[HookResult, tuple[str, Tone]]] = {
+    HookResult.WAITING: ("·", "dim"),
+    HookResult.RUNNING: ("▶", "wait"),
+    HookResult.SUCCEEDED: ("✓", "good"),
+    HookResult.FAILED: ("✗", "bad"),
+    HookResult.CANCELLED: ("-", "dim"),
 }
 _WARNING: Final[tuple[str, Tone]] = ("▲", "wait")
 _MARKS: Final[dict[Mark, tuple[str, Tone]]] = {
@@ -61,6 +70,7 @@ def picture(story: Story, now: datetime) -> tuple[Line, ...]:
         *_labelled("approvals", [((line, ""),) for line in story.approvals]),
         *_labelled("phases", (*_phases(story.phases), *_one(story.to_go, "dim"))),
         *_labelled("checks", _checks(story.checks)),
+        *_labelled("hooks", [_hook(row) for row in story.hooks]),
         *_labelled("last run", _one(story.last_run)),
         *_labelled("conditions", _conditions(story.conditions)),
         *_labelled("history", [_happened(row, now) for row in story.history]),
@@ -148,6 +158,18 @@ def _check(row: CheckRow, cells: Sequence[str]) -> Line:
         (verdict, tone),
         ("".join(f"  {cell}" for cell in about if cell), "dim"),
         (f"  {row.note}" if row.note else "", "dim"),
+    )
+
+
+def _hook(row: HookRow) -> Line:
+    symbol, tone = _RESULTS[row.result]
+    about = ", ".join(filter(None, (row.tried, row.age)))
+    return (
+        (f"{symbol} ", tone),
+        (f"{row.name}  {row.when}  ", ""),
+        (row.result.value, tone),
+        (f"  {about}" if about else "", "dim"),
+        (f"  {row.message}" if row.message else "", ""),
     )
 
 

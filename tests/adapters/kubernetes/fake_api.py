@@ -19,9 +19,11 @@ WAIT_S_MAX = 30.0
 POLL_S = 0.002
 PLURALS = {
     "configmaps",
+    "cronjobs",
     "deployments",
     "destinationrules",
     "httproutes",
+    "jobs",
     "leases",
     "pods",
     "replicasets",

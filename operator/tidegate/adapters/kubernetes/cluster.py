@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from tidegate.adapters.kubernetes import revisions, routing
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
+from tidegate.adapters.kubernetes.arms import arms_of
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
 from tidegate.adapters.kubernetes.content import Contents
 from tidegate.adapters.kubernetes.freshness import Grounds
 from tidegate.adapters.kubernetes.holding import Holder
+from tidegate.adapters.kubernetes.hook_runner import HookRunner
 from tidegate.adapters.kubernetes.lost_sets import LostSets
 from tidegate.adapters.kubernetes.own_routes import OwnRouteWriter
 from tidegate.adapters.kubernetes.policies import PolicyBook
@@ -48,7 +49,7 @@ from tidegate.api.policy_checks import problems_of
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.scalars import format_timestamp
-from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.status import RolloutStatus
 from tidegate.api.support import unsupported
 from tidegate.core import reasons
 from tidegate.core.decision import (
@@ -66,11 +67,14 @@ from tidegate.core.decision import (
     ScaleReplicaSet,
     ScaleWorkload,
     SetWeight,
+    StartHook,
+    StopHook,
     SwitchService,
 )
 from tidegate.core.observation import Observed, Problem
 from tidegate.ports.cluster import Conflict, Gone
-from tidegate.ports.metrics import Arms, Subject
+from tidegate.ports.hooks import Caller
+from tidegate.ports.metrics import Arms
 
 USERS_KINDS = (
     VIRTUAL_SERVICES,
@@ -94,7 +98,13 @@ class KubernetesCluster:
     called with the key of a Rollout whenever something it depends on has changed.
     """
 
-    def __init__(self, api: Api, namespaces: Sequence[str], touched: Callable[[Key], None]) -> None:
+    def __init__(
+        self,
+        api: Api,
+        namespaces: Sequence[str],
+        touched: Callable[[Key], None],
+        caller: Caller | None = None,
+    ) -> None:
         self._api = api
         self._touched = touched
         self.rollouts: dict[Key, Body] = {}
@@ -120,6 +130,7 @@ class KubernetesCluster:
         self._templates = TemplateTrials(api)
         self._sets = ReplicaSetWriter(api, self.replica_sets, self._templates, self)
         self._grounds = Grounds(api, self.replica_sets, self._watched, self)
+        self._hooks = HookRunner(api, namespaces, touched, self._watched[SERVICES], self, caller)
         self._holder = Holder(api, self)
         self._own_routes = OwnRouteWriter(api, self._watched)
         self._stamper = Stamper(api, self.replica_sets, self._watched)
@@ -132,6 +143,7 @@ class KubernetesCluster:
     def close(self) -> None:
         """Stop watching users' objects."""
         self._contents.close()
+        self._hooks.close()
         self.policies.close()
         for watched in self._watched.values():
             watched.close()
@@ -142,6 +154,7 @@ class KubernetesCluster:
         self._lost.forget(key)
         self._templates.forget(key)
         self._contents.forget(key)
+        self._hooks.forget(key)
         for watched in self._watched.values():
             watched.forget(key)
 
@@ -187,6 +200,7 @@ class KubernetesCluster:
             workload=workload.view,
             workload_missing=workload.missing,
             own_routes=tuple(routing.own),
+            hooks=await self._hooks.read(rollout),
         )
 
     def _stable(self, key: Key) -> str:
@@ -243,29 +257,7 @@ class KubernetesCluster:
     def arms(self, rollout: Rollout, status: RolloutStatus) -> Arms | None:
         """Who the metrics questions are about, or None while the routes cannot be read."""
         key = (rollout.namespace, rollout.name)
-        sight = self._sights.get(key)
-        if sight is None or sight.routing.pair is None:
-            return None
-        pair = sight.routing.pair
-        traffic, run = status.traffic, status.run
-        canary = run.to_revision if run else (traffic.canary if traffic else None)
-        since = traffic.canary_since if traffic and run and traffic.canary == canary else None
-        began = run.started_at if run else None
-        subjects = [
-            Subject(*key, revision or "", target.host, target.subset, moment, began)
-            for target, revision, moment in (
-                (pair.stable, status.stable_revision, None),
-                (pair.canary, canary, since),
-            )
-        ]
-        owned = [view_of(body) for body in sight.sets]
-        names = tuple(sorted({view.name for view in owned if view is not None}))
-        measured = None
-        if run is not None and run.stage is Stage.BAKING and traffic is not None:
-            served_by_canary = traffic.weight > 0 and traffic.canary == run.to_revision
-            if not served_by_canary:
-                measured = replace(subjects[0], since=traffic.stable_since)
-        return Arms(*key, names, subjects[0], subjects[1], measured)
+        return arms_of(key, self._sights.get(key), status)
 
     # ------------------------------------------------------------------ doing
 
@@ -307,10 +299,10 @@ class KubernetesCluster:
             case SetWeight(name, weight, match):
                 change = routing.weight_change(rollout.namespace, name, read, weight, match)
                 await self._change(change)
-            case PointDestination(destination=destination, revision=revision):
-                await self._change(routing.destination_change(rollout, read, destination, revision))
-            case SwitchService(revision=revision):
-                await self._change(routing.destination_change(rollout, read, "stable", revision))
+            case PointDestination() | SwitchService():
+                destination = "stable" if isinstance(effect, SwitchService) else effect.destination
+                change = routing.destination_change(rollout, read, destination, effect.revision)
+                await self._change(change)
             case ScaleWorkload():
                 await self._workloads.scale(effect, sight.workload.body)
             case GiveBackDestination():
@@ -319,6 +311,8 @@ class KubernetesCluster:
                 await self._own_routes.apply(rollout, effect, read.own_body)
             case AnswerAction():
                 await self._answer(rollout.namespace, effect)
+            case StartHook() | StopHook():
+                await self._hooks.apply(rollout, effect)
             case HoldRollout() | ReleaseRollout():
                 await self._holder.apply((rollout.namespace, rollout.name), effect)
 

@@ -17,7 +17,7 @@ FIRST_LIST_S = 10.0
 
 
 class Watched:
-    """The objects of one kind that some Rollout refers to."""
+    """The objects of one kind, and with labels of `selector`, that some Rollout refers to."""
 
     def __init__(
         self,
@@ -25,6 +25,7 @@ class Watched:
         resource: Resource,
         namespaces: Sequence[str],
         touched: Callable[[Key], None],
+        selector: str = "",
     ) -> None:
         self.resource = resource
         self._api = api
@@ -35,6 +36,7 @@ class Watched:
             api,
             resource,
             namespaces=namespaces,
+            selector=selector,
             keep=self._wanted,
             changed=self._changed,
         )
@@ -50,6 +52,7 @@ class Watched:
         """A Rollout is gone; what only it referred to is dropped at the next event."""
         for users in self._users.values():
             users.discard(rollout)
+        self._users = {key: users for key, users in self._users.items() if users}
 
     def put(self, body: Body) -> None:
         """Take over what the API server answered to our own write."""

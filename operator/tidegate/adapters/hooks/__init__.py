@@ -1,0 +1,1 @@
+"""Calls to Services around phases and runs."""
