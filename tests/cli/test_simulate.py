@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.house.tree import ROOT
 from tests.rehearsal.rollouts import manifest
 from tidegate.cli import simulate as command
 from tidegate.cli.chances import parse_errors
@@ -40,6 +41,15 @@ def test_json_has_the_same_story(simulate):
     assert found["failedRequests"] == 0
     assert "Reverted" in [one["reason"] for one in found["timeline"]]
     assert "chances" not in found
+
+
+def test_approvals_are_taken_as_given_and_that_is_said(simulate):
+    text = (ROOT / "examples" / "approvals" / "rollout.yaml").read_text()
+    done = simulate("--scenario", "good", text=text)
+    assert done.exit_code == 0
+    assert "approvals are taken as given: phase accepted, switch" in done.stdout
+    found = json.loads(simulate("--scenario", "good", "-o", "json", text=text).stdout)
+    assert found["approvalsTakenAsGiven"] == ["accepted", "switch"]
 
 
 def test_a_scenario_of_ones_own(simulate, tmp_path: Path):
