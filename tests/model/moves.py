@@ -41,6 +41,8 @@ from tidegate.core.decision import (
     ScaleReplicaSet,
     ScaleWorkload,
     SetWeight,
+    StartHook,
+    StopHook,
     SwitchService,
 )
 from tidegate.core.leaving import LEAVE_S_MAX
@@ -219,6 +221,8 @@ def applied(engine: Engine, state: State, effect: Effect) -> State:
             raise AssertionError("there is no Deployment in this world")
         case MakeDestinations() | MakeRoute() | AlignRoute():
             raise AssertionError("all routes of this world are the user's")
+        case StartHook() | StopHook():
+            raise AssertionError("there are no hooks in this world")
 
 
 def scaled(world: World, revision: str, replicas: int) -> World:
