@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from tidegate.api.phases import HttpMatch
 from tidegate.api.status import RolloutStatus
+from tidegate.core.picks import Picks
 
 Destination: TypeAlias = Literal["stable", "canary"]
 
@@ -49,7 +49,7 @@ class SetWeight:
 
     virtual_service: str
     weight: int
-    match: tuple[HttpMatch, ...] | None = ()
+    match: Picks | None = ()
 
 
 @dataclass(frozen=True, slots=True)

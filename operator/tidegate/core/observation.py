@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from tidegate.api.actions import Action
 from tidegate.api.check_status import Verdict
-from tidegate.api.phases import HttpMatch
+from tidegate.core.picks import Picks
 
 
 class Answer(StrEnum):
@@ -106,7 +106,7 @@ class RouteWeight:
     stands_for: tuple[int, int] | None = None
     written: tuple[float, float] | None = None
     kind: str = "VirtualService"
-    match: tuple[HttpMatch, ...] | None = ()
+    match: Picks | None = ()
     http: bool = True
 
     @property
@@ -119,7 +119,7 @@ class RouteWeight:
         """Whether it has header routes of ours, whatever they say."""
         return self.match != ()
 
-    def carries(self, match: tuple[HttpMatch, ...]) -> bool:
+    def carries(self, match: Picks) -> bool:
         """Whether its header routes are exactly those for `match`."""
         return self.match == (match if self.http else ())
 
@@ -148,7 +148,7 @@ class RoutesView:
         return any(route.matched for route in self.weights)
 
     @property
-    def match(self) -> tuple[HttpMatch, ...] | None:
+    def match(self) -> Picks | None:
         """What the header routes match; None while some object has others than the rest."""
         http = [route for route in self.weights if route.http]
         first = http[0].match if http else ()
