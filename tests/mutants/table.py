@@ -8,6 +8,7 @@ import random
 from tests.mutants import (
     after_promotion,
     bounds,
+    cohorts,
     comparisons,
     evidence,
     header_routes,
@@ -30,6 +31,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *stale_views.MUTANTS,
     *leadership.MUTANTS,
     *header_routes.MUTANTS,
+    *cohorts.MUTANTS,
     *after_promotion.MUTANTS,
     *takeovers.MUTANTS,
     *made_routes.MUTANTS,
