@@ -8,6 +8,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import permutations
 from typing import Final, Literal
 
@@ -16,6 +17,8 @@ from tidegate.api.matching import Buckets, HttpMatch, StringMatch
 COOKIE: Final = "cookie"
 """The header that all cookies stand in."""
 PERCENT: Final = 100
+ENDINGS_KEPT: Final = 256
+"""Expressions for shares of ids that are not made anew in every pass."""
 
 _SPECIAL: Final = re.compile(r"([\\.+*?()|\[\]{}^$])")
 _TOKEN: Final = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|.", re.DOTALL)
@@ -72,7 +75,7 @@ def conditions(match: HttpMatch) -> dict[str, Condition]:
     own = match.buckets
     if own is not None and own.header is not None:
         found[own.header] = Condition("regex", bucketed(own))
-    cookies = [(name, _value(value)) for name, value in match.cookies.items()]
+    cookies = [(name, _value(value)) for name, value in sorted(match.cookies.items())]
     if own is not None and own.cookie is not None:
         cookies.append((own.cookie, bucketed(own)))
     if cookies:
@@ -93,6 +96,7 @@ def bucketed(buckets: Buckets) -> str:
     return ending_in(buckets.encoding, buckets.after, last)
 
 
+@lru_cache(maxsize=ENDINGS_KEPT)
 def ending_in(encoding: Literal["hex", "decimal"], after: int, last: int) -> str:
     """The same, for the ids between these shares (percent). Of one digit alone, 7 is 07."""
     digits = ENCODINGS[encoding]
