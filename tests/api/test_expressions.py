@@ -101,6 +101,13 @@ def test_no_expression_of_a_cookie_runs_on_into_the_next(regex):
     assert not fits(match, "cookie", "other=beta; a=group=b")
 
 
+def test_a_value_ends_where_the_next_cookie_begins():
+    for regex in (".*beta", "[^,]+beta"):
+        match = HttpMatch(cookies={"group": {"regex": regex}})
+        assert fits(match, "cookie", "a=1; group=x-beta; b=2")
+        assert not fits(match, "cookie", "group=x; other=beta")
+
+
 @pytest.mark.parametrize(
     "regex",
     ["a;b", r"a\;b", r"\D", r"\S+", r"\W", r"\x3b", r"\x41", r"\pL", "[;]", "[0-z]", "[!-~]+",

@@ -34,7 +34,7 @@ MUTANTS = (
         "api/expressions.py",
         '            return "[^;]"\n',
         '            return "."\n',
-        (SAID + "test_no_expression_of_a_cookie_runs_on_into_the_next",),
+        (SAID + "test_a_value_ends_where_the_next_cookie_begins",),
     ),
     Mutant(
         "buckets of one phase may share users",
@@ -58,7 +58,7 @@ MUTANTS = (
         "core/picks.py",
         "    if not inner or weight >= ALL:\n",
         "    if not inner:\n",
-        (CORE + "test_while_the_next_phase_waits_for_pods_its_users_stay_where_they_are",),
+        (CORE + "test_buckets_that_grow_keep_their_users_and_shrink_in_one_write",),
     ),
     Mutant(
         "users who stay hold back a revert",
