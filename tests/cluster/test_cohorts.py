@@ -65,8 +65,8 @@ def test_users_who_stay_have_four_routes_for_exactly_their_phases(stage: Stage) 
         assert arms == ["canary", "stable", "canary", "stable"]
         stage.operator.kill()
         stage.operator.start()
-        stage.act(shop, "skip", "go on", phase="ten")
-        stage.await_status(shop, "in the second phase", _holding("half"), deadline_s=60)
+        stage.act(shop, "skip", "go on", phase="half")
+        stage.await_status(shop, "in the second phase", _holding("half"), deadline_s=90)
         at_half = routes_of(stage, shop)
         assert len(_ours(at_half)) == 4
         assert _ours(at_half)[1] == _ours(at_ten)[1], "whoever has a cookie and is not picked"

@@ -100,12 +100,12 @@ def test_ten_thousand_users_stay_where_they_are_while_the_share_grows(
         assert _off(tenth, 10) < SIGMAS, f"{len(tenth)} of {USERS} users"
         assert {user.given for user in users} == {1}
         assert _all_visit(stage, shop, users) == tenth
-        stage.act(shop, "skip", "enough seen", phase="ten")
+        stage.act(shop, "skip", "enough seen", phase="half")
         stage.await_status(shop, "half", _holding("half"), deadline_s=90)
         half = _all_visit(stage, shop, users)
         assert tenth < half
         assert _off(half, 50) < SIGMAS, f"{len(half)} of {USERS} users"
-        stage.act(shop, "skip", "enough seen", phase="half")
+        stage.act(shop, "skip", "enough seen", phase="all")
         stage.await_status(shop, "all", _holding("all"), deadline_s=90)
         assert len(_all_visit(stage, shop, users)) == USERS
         assert {user.given for user in users} == {1}
