@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tidegate.adapters import header_routes, istio
 from tidegate.adapters.weights import Pair, Target, weight_patch
-from tidegate.api.phases import HttpMatch
+from tidegate.api.matching import HttpMatch
 from tidegate.api.traffic import VirtualServiceRef
 from tidegate.core import reasons
 from tidegate.ports.cluster import Conflict

@@ -56,6 +56,7 @@ METRIC = {
     "provider": "default",
     "samples": "vector(1)",
 }
+IDS = {"header": "x-user", "percent": 10, "after": 0, "encoding": "decimal"}
 METRICS: Edit = ("metrics", [METRIC])
 MEMBER = {k: v for k, v in BOUND.items() if k != "interval"} | {"weight": 1, "critical": True}
 CARD = {"name": "health", "pass": 95, "marginal": 75, "coverage": 80, "members": [MEMBER]}
@@ -186,6 +187,18 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         )
         for way in ("exact", "prefix", "regex")
     },
+    **{
+        f"spec.phases[].match[].cookies.*.{way}": (
+            ("phases.0.match", [{"cookies": {"group": {way: "beta"}}}]),
+        )
+        for way in ("exact", "prefix", "regex")
+    },
+    "spec.phases[].match[].buckets": (("phases.0.match", [{"buckets": IDS}]),),
+    "spec.phases[].match[].buckets.cookie": (
+        ("phases.0.match", [{"buckets": {"cookie": "uid", "percent": 10, "encoding": "hex"}}]),
+    ),
+    "spec.phases[].match[].sourceLabels": (("phases.0.match", [{"sourceLabels": {"app": "web"}}]),),
+    "spec.traffic.sticky": (("traffic.sticky", {"cookie": "shop-user", "maxAge": "1h"}),),
     "spec.phases[].approval": (
         ("phases.0.approval", {"required": 1, "groups": ["release-managers"], "expiry": "1h"}),
     ),
@@ -212,6 +225,8 @@ LONG_CHARS = 100_000
 NAMES = {
     "spec.selector.matchLabels": "app",
     "spec.phases[].match[].headers": "x-group",
+    "spec.phases[].match[].cookies": "group",
+    "spec.phases[].match[].sourceLabels": "app",
 }
 
 VALUES: dict[str, Values] = {
@@ -236,6 +251,9 @@ VALUES: dict[str, Values] = {
     "spec.contentOf.configMaps[]": {"other": "kube-root-ca.crt"},
     "spec.workloadRef.kind": {"other": "StatefulSet"},
     "spec.phases[].match[].headers.*.regex": {"odd": "(("},
+    "spec.phases[].match[].cookies.*.regex": {"odd": "a;b"},
+    "spec.phases[].match[].buckets.header": {"other": "x-other", "odd": "X-User"},
+    "spec.phases[].match[].buckets.cookie": {"other": "other", "odd": "a b"},
 }
 """Where a value from the schema alone would say too little."""
 

@@ -18,7 +18,8 @@ from tests.core.scenes import (
     spec,
 )
 from tidegate.api.actions import Verb
-from tidegate.api.phases import HttpMatch, Phase
+from tidegate.api.matching import HttpMatch
+from tidegate.api.phases import Phase
 from tidegate.api.status import Draining, PauseStatus, PhaseStatus, Stage
 from tidegate.core.capacity import phase_pods
 from tidegate.core.cohorts import match_text

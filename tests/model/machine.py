@@ -19,7 +19,7 @@ from tests.properties.scenario import BETA, PHONES, gate, guard, phase, rollout_
 from tests.properties.watch import Watch
 from tests.properties.world import Proxy, Setting, World
 from tidegate.api.actions import Verb
-from tidegate.api.phases import HttpMatch
+from tidegate.api.matching import HttpMatch
 from tidegate.api.rollout import Bake, RolloutSpec
 from tidegate.api.status import Stage
 

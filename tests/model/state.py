@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from tests.model.kept import LONG, Age, Kept, kept_of, moment, status_of
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
 from tidegate.api.checks import Bound
-from tidegate.api.phases import HttpMatch
+from tidegate.api.matching import HttpMatch
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.core.cohorts import match_text
 from tidegate.core.decide import decide

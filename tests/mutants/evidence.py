@@ -217,9 +217,9 @@ MUTANTS = (
         "a phase ends while its pods are missing",
         "argo-rollouts #4604",
         "core/running.py",
-        "        or weight_down(scene, phase.weight, phase.match)\n"
+        "        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))\n"
         "        or canary_ready(scene)\n",
-        "        or weight_down(scene, phase.weight, phase.match)\n",
+        "        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))\n",
         (HANDOVER + "test_a_phase_does_not_end_while_its_pods_are_missing",),
     ),
     Mutant(

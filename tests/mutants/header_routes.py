@@ -12,8 +12,8 @@ MUTANTS = (
         "a revert leaves the header routes behind",
         "argo-rollouts #4716",
         "core/revert.py",
-        "keep, () if matched else route.match)",
-        "keep, route.match)",
+        "    if not weight_to_leave(scene, capacity.PERCENT):\n        return ()\n",
+        "",
         (CORE + "test_an_abort_takes_weight_and_header_routes_in_one_write",),
     ),
     Mutant(
@@ -36,8 +36,8 @@ MUTANTS = (
         "a phase keeps the header routes of another one",
         "argo-rollouts #4486",
         "core/steering.py",
-        "        stray = route.matched and not route.carries(match)\n",
-        "        stray = False\n",
+        "        left = _left(route, weight, match)\n",
+        "        left = route.match\n",
         (
             CORE
             + "test_header_routes_that_the_phase_does_not_name_go_at_once_whatever_else_is_missing",
@@ -63,7 +63,7 @@ MUTANTS = (
         "a change of header routes begins no new time",
         "docs/design.md 3",
         "core/facts.py",
-        "(there.weight, there.match) == (weight, match)",
+        "(there.weight, there.match, there.sticky) == said",
         "there.weight == weight",
         (CORE + "test_a_phase_puts_up_its_header_routes_and_then_waits_for_settle",),
     ),
@@ -78,9 +78,9 @@ MUTANTS = (
     Mutant(
         "a header route forgets the conditions of the managed route",
         "docs/reference/routes.md",
-        "adapters/istio.py",
-        '{**theirs, "headers": headers}',
-        '{"headers": headers}',
+        "adapters/istio_headers.py",
+        'both = {**theirs, "headers": headers} if ours',
+        'both = {"headers": headers} if ours',
         (ISTIO + "test_a_header_route_takes_what_the_managed_route_would_get_and_has_the_headers",),
     ),
     Mutant(

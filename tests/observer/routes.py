@@ -213,6 +213,11 @@ def header_routes(claim: Claim, routes: Body) -> list[tuple[int, Body]]:
     return [(i, raw) for i, raw, found in named if found and found["rollout"] == claim.rollout]
 
 
+def bare(header_route: Body) -> Body:
+    """A header route without its name, which only tells whose it is and counts them."""
+    return {field: value for field, value in header_route.items() if field != "name"}
+
+
 def _destinations(claim: Claim, rule: Body | None) -> Iterator[tuple[str, tuple[str, str]]]:
     """(role, (host, subset)) of the two destinations."""
     if claim.rule is not None and rule is not None:

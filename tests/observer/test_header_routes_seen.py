@@ -181,3 +181,45 @@ def test_header_rules_of_an_http_route_are_judged_alike():
     tale = Tale().shop(canary=NEW).stands(gateway(_rollout()), http_route(), *services).later(10)
     assert tale.operator(http_route(header_rule("x-group"))).said() == []
     assert "I21" in tale.operator(http_route(header_rule("x-other"))).names()
+
+
+def _sharing(
+    weight: int = 10, *, arms: tuple[int, ...] = (1, 0, 1, 0), mark: bool = True
+) -> Object:
+    """Users who stay, by their cookie and by the id of the request."""
+    body = routes(weight)
+    managed = body["spec"]["http"][1]
+    by_cookie = {"cookie": {"regex": r"(?:.*;)?\s*(?:shop=[^;]+)\s*(?:;.*)?"}}
+    by_id = {"x-request-id": {"regex": "[^;]+"}}
+    marking = {"response": {"add": {"set-cookie": "shop=%REQ(X-REQUEST-ID)%"}}}
+    for number, arm in enumerate(arms):
+        known = number < len(arms) // 2
+        body["spec"]["http"].insert(
+            1 + number,
+            {
+                **managed,
+                "name": f"tidegate.shop.{number}",
+                "match": [{"headers": by_cookie if known else by_id}],
+                "route": [{**managed["route"][arm], "weight": 100}],
+                **({} if known or not mark else {"headers": marking}),
+            },
+        )
+    return body
+
+
+def _keeping(**status: object) -> Tale:
+    body = _rollout(**status)
+    body["spec"]["phases"][0] = {"name": "ten", "weight": 10}
+    body["spec"]["traffic"]["sticky"] = {"cookie": "shop"}
+    return Tale().shop(canary=NEW, pods=4).stands(body).later(10)
+
+
+def test_users_who_stay_may_be_sent_to_either_side():
+    assert _keeping().operator(_sharing()).said() == []
+
+
+def test_routes_for_users_who_stay_are_copies_too():
+    wrong = _sharing(mark=False)
+    wrong["spec"]["http"][3]["headers"] = {"response": {"add": {"set-cookie": "other=1"}}}
+    assert "I21" in _keeping().operator(wrong).names()
+    assert "I21" in _tale().operator(_sharing()).names(), "no phase asks for it"

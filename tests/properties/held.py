@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tidegate.api.phases import HttpMatch
+from tidegate.core.picks import Picks
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Routes:
     even: tuple[bool, ...]
     stable: str | None = None
     canary: str | None = None
-    matches: tuple[tuple[HttpMatch, ...] | None, ...] = ()
+    matches: tuple[Picks | None, ...] = ()
 
     @property
     def matched(self) -> bool:

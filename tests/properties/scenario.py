@@ -16,10 +16,12 @@ from tests.properties.watch import Watch
 from tests.properties.world import Depth, Proxy, Setting, Span, World
 from tidegate.api.blind import Blind
 from tidegate.api.checks import Gate, Guard, Metric
-from tidegate.api.phases import HttpMatch, Phase, StringMatch
+from tidegate.api.matching import Buckets, HttpMatch, StringMatch
+from tidegate.api.phases import Phase
 from tidegate.api.rollout import Bake, Drain, RolloutSpec
 from tidegate.api.selector import LabelSelector
 from tidegate.api.status import Stage
+from tidegate.api.sticky import Sticky
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
 
 ERRORS = Metric(name="errors", template="istio-error-rate", window_s=10.0)
@@ -91,6 +93,11 @@ def phase(
 
 BETA = (HttpMatch(headers={"x-group": StringMatch(exact="beta")}),)
 PHONES = (HttpMatch(headers={"x-device": StringMatch(exact="phone")}),)
+TENTH, HALF = (
+    (HttpMatch(buckets=Buckets(header="x-user", percent=percent, encoding="decimal")),)
+    for percent in (10, 50)
+)
+STICKY = Sticky(cookie="shop")
 
 
 TWO_PHASES = (phase("ten", 10, gates=(gate(),)), phase("half", 50, gates=(gate(for_s=4.0),)))
@@ -103,6 +110,7 @@ def rollout_spec(
     guards: tuple[Guard, ...] = (guard(),),
     virtual_services: tuple[str, ...] = ("shop",),
     settle_s: float = 5.0,
+    sticky: Sticky | None = None,
 ) -> RolloutSpec:
     """A spec with two subsets of one host."""
     return RolloutSpec(
@@ -115,6 +123,7 @@ def rollout_spec(
                 destination_rule=DestinationRuleRef(name="shop"),
             ),
             settle_s=settle_s,
+            sticky=sticky,
         ),
         progress_deadline_s=60.0,
         drain=Drain(max_s=300.0),
@@ -226,7 +235,7 @@ def phase_lists(draw: DrawFn) -> tuple[Phase, ...]:
         gates = draw(st.sampled_from([(), (gate(),), (gate(for_s=4.0),)])) if weight else ()
         replicas = draw(st.sampled_from([None, "100%", 2]))
         hold_s = draw(st.sampled_from([0.0, 3.0, 20.0]))
-        match = draw(st.sampled_from([(), (), BETA, PHONES]))
+        match = draw(st.sampled_from([(), (), BETA, PHONES, TENTH, HALF]))
         guards = draw(st.sampled_from([(), (), (guard(),), (guard(breaches=2, of=3),)]))
         found.append(
             phase(
@@ -250,6 +259,7 @@ def rollouts(draw: DrawFn) -> RolloutSpec:
         phases=draw(phase_lists()),
         guards=draw(st.sampled_from([(guard(),), (guard(breaches=2, of=3),)])),
         settle_s=draw(st.sampled_from([5.0, 8.0])),
+        sticky=draw(st.sampled_from([None, None, STICKY])),
     )
 
 

@@ -13,7 +13,6 @@ from tests.properties.world import World, moment
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
-from tidegate.api.phases import HttpMatch
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, Stage
 from tidegate.core import reasons
@@ -27,6 +26,7 @@ from tidegate.core.decision import (
     SwitchService,
 )
 from tidegate.core.observation import Answer, Reading
+from tidegate.core.picks import Picks, picks_of, within
 from tidegate.core.storing import INTENT
 from tidegate.core.verdicts import judge, stale_after_s
 
@@ -109,7 +109,7 @@ class Watch:
     def _matched_in_its_phase(
         self, world: World, rollout: Rollout, before: RolloutStatus, decision: Decision
     ) -> None:
-        """At a moment without a write there are no header routes but those of the phase that is on.
+        """Without a write on its way header routes pick nobody but whom the phase that is on picks.
 
         They may stay until all traffic is the canary's anyway, until stable can carry it, until
         proxies know the stable that was re-pointed, and while nothing can be read.
@@ -122,8 +122,8 @@ class Watch:
         weak = 2 * world.ready(before.stable_revision) < max(size, run.min_replicas if run else 0)
         if waits or weak or (run is not None and run.stage is Stage.PROMOTING):
             return
-        asked = _phase_match(rollout, before)
-        assert all(match in ((), asked) for match in world.routes.matches), before.message
+        asked, weight = _phase_picks(rollout, before)
+        assert all(within(match, asked, weight) for match in world.routes.matches), before.message
 
     def _only_passes_promote(
         self, rollout: Rollout, before: RolloutStatus, after: RolloutStatus
@@ -248,9 +248,10 @@ class Watch:
         remade = match is not None and match != there
         changes = present != effect.weight or not routes.even[place] or remade
         assert changes, "a write that changes nothing"
-        if match and remade:
-            assert match == _phase_match(rollout, status), "header routes of another phase"
-        if effect.weight > present or (match and remade):
+        more = remade and not within(match, there)
+        if more:
+            assert match == _phase_picks(rollout, status)[0], "header routes of another phase"
+        if effect.weight > present or more:
             assert world.ready(routes.canary) > 0, "weight raised onto no ready pod"
             assert status.run is not None, "weight raised with no run on"
             assert status.run.to_revision == routes.canary, "weight raised onto another revision"
@@ -374,9 +375,9 @@ class Watch:
         assert effect.revision not in used, "a revision in use loses its pods"
 
 
-def _phase_match(rollout: Rollout, status: RolloutStatus) -> tuple[HttpMatch, ...]:
-    """What the phase that is on matches; nothing without one."""
+def _phase_picks(rollout: Rollout, status: RolloutStatus) -> tuple[Picks, int]:
+    """Whom the phase that is on picks, and its weight; nobody without one."""
     if status.run is None or status.run.stage is not Stage.PHASE or status.phase is None:
-        return ()
-    names = {phase.name: phase.match for phase in rollout.spec.phases}
-    return names.get(status.phase.name, ())
+        return (), 0
+    named = (phase for phase in rollout.spec.phases if phase.name == status.phase.name)
+    return next(((picks_of(rollout.spec, phase), phase.weight) for phase in named), ((), 0))

@@ -17,7 +17,6 @@ from typing import Any, Literal
 from tests.properties.held import ReplicaSet, Routes
 from tests.properties.hook_jobs import HookJobs
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
-from tidegate.api.phases import HttpMatch
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -42,6 +41,7 @@ from tidegate.core.observation import (
     ServiceView,
     TrafficReading,
 )
+from tidegate.core.picks import Kept, Picks
 from tidegate.core.shares import canary_part, shares_for
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -169,8 +169,9 @@ class World:
             routes = self._at(proxy.knows(self.now_s, proxy.routes_lag_s))
             selectors = self._at(proxy.knows(self.now_s, proxy.selectors_lag_s))
             for weight, match in zip(routes.weights, routes.matches, strict=True):
-                canary = self._written(weight)
-                if match != ():
+                shares = [pick.weight for pick in match or () if isinstance(pick, Kept)]
+                canary = float(shares[0]) if shares else self._written(weight)
+                if match is None or len(match) > len(shares):
                     canary += (100 - canary) * self.setting.matched / 100
                 for subset, share in (("canary", canary), ("stable", 100 - canary)):
                     if share:
@@ -363,7 +364,7 @@ class World:
         weights[place], evens[place] = weight, even
         self._write(replace(self.routes, weights=tuple(weights), even=tuple(evens)))
 
-    def put_match(self, name: str, match: tuple[HttpMatch, ...] | None) -> None:
+    def put_match(self, name: str, match: Picks | None) -> None:
         """Write the header routes of one VirtualService; None are those that no phase asks for."""
         places = zip(self.setting.virtual_services, self.routes.matches, strict=True)
         matches = tuple(match if place == name else there for place, there in places)

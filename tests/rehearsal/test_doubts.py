@@ -9,6 +9,9 @@ from tidegate.rehearsal.doubts import doubts
 
 HALF = {"name": "half", "weight": 50, "hold": "1m", "gates": [GATE]}
 QUERY = {"name": "errors", "query": "sum(x)", "window": "30s"}
+TEN = {"buckets": {"header": "x-user", "percent": 10, "encoding": "decimal"}}
+OTHERS = {"buckets": {**TEN["buckets"], "after": 10}}
+MORE = {"buckets": {**TEN["buckets"], "percent": 50}}
 
 CASES = [
     ({"metrics": [ERRORS | {"window": "20s"}]}, "spec.metrics[0].window", "two scrapes"),
@@ -54,6 +57,11 @@ CASES = [
         "spec.phases[1].weight",
         "back and forth",
     ),
+    (
+        {"phases": [HALF | {"match": [TEN]}, HALF | {"name": "next", "match": [OTHERS]}]},
+        "spec.phases[1].match",
+        "does not have all users of phase half",
+    ),
     ({"phases": [HALF | {"weight": 60}]}, "spec.phases[0].weight", "from 0 % to 60 %"),
     (
         {"phases": [HALF | {"weight": 10, "gates": []}]},
@@ -91,3 +99,12 @@ def test_blue_green_jumps_and_nobody_minds():
     phases = [{"name": "all", "weight": 100, "hold": "1m", "gates": [GATE]}]
     spec = rollout(traffic={"service": {"active": "shop"}}, phases=phases).spec
     assert doubts(spec, 15.0) == ()
+
+
+def test_a_share_of_users_that_grows_and_ends_with_all_is_no_doubt():
+    phases = [
+        HALF | {"match": [TEN]},
+        HALF | {"name": "more", "match": [MORE]},
+        HALF | {"name": "all", "weight": 100},
+    ]
+    assert doubts(rollout(phases=phases).spec, 15.0) == ()

@@ -8,40 +8,41 @@ to; where it could, none is made.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tidegate.adapters.header_routes import Dialect, Match, NotPossible, clash, crossed
+from tidegate.adapters.header_routes import Dialect, NotPossible, clash, crossed
 from tidegate.adapters.weights import Body, Route
-from tidegate.api.phases import HttpMatch, StringMatch
+from tidegate.api.expressions import Condition, conditions, quoted
+from tidegate.core.picks import Picks, matches
 from tidegate.core.shares import ALL
 
 RULES_MAX = 16
 """Rules that the Gateway API takes in one HTTPRoute."""
 HEADERS_MAX = 16
 """Headers that it takes in one match."""
+VALUE_MAX = 4096
+"""Characters that it takes in the value of a header."""
 ANY_PATH: Body = {"type": "PathPrefix", "value": "/"}
 """What a match without a path means; the API server writes it out."""
 
-_SPECIAL = re.compile(r"([\\.+*?()|\[\]{}^$])")
 
-
-def _header_rule(route: Route, match: Match, name: str, others: Sequence[Body]) -> Body:
-    """The copy of a rule that takes what has the phase's headers to the canary."""
+def _header_rules(route: Route, picks: Picks, others: Sequence[Body]) -> list[Body]:
+    """The copy of a rule that takes whom the phase matches to the canary."""
     if not route.raw.get("name"):
         raise NotPossible("it has no name; give it one, for header rules are told by theirs")
-    conditions = []
-    for theirs, ours in crossed(_conditions(route.raw), match):
+    found = []
+    asked = [conditions(match) for match in matches(picks)]
+    for theirs, ours in crossed(_conditions(route.raw), asked):
         headers = _with(theirs.get("headers") or [], ours)
-        conditions.append({**theirs, "headers": headers})
+        found.append({**theirs, "headers": headers})
         _takes_from_nobody(theirs, len(headers), others)
-    if len(conditions) > 1 and _replaces_prefix(route.raw):
+    if len(found) > 1 and _replaces_prefix(route.raw):
         raise NotPossible(
             "it replaces the prefix of the path, so that the Gateway API takes one match in it; "
             "name one match in the phase, or one in the rule"
         )
     canary = {**route.raw["backendRefs"][route.canary.index], "weight": ALL}
-    return {**route.raw, "name": name, "matches": conditions, "backendRefs": [canary]}
+    return [{**route.raw, "matches": found, "backendRefs": [canary]}]
 
 
 def _replaces_prefix(rule: Body) -> bool:
@@ -58,12 +59,12 @@ def _conditions(rule: Body) -> Sequence[Body]:
     return [{"path": ANY_PATH, **one} for one in matches]
 
 
-def _with(theirs: Sequence[Body], ours: HttpMatch) -> Sequence[Body]:
+def _with(theirs: Sequence[Body], ours: Mapping[str, Condition]) -> Sequence[Body]:
     """Its own headers and the phase's."""
     known = {str(one["name"]).lower(): one for one in theirs}
     headers = [dict(one) for one in theirs]
-    for name, value in ours.headers.items():
-        said = {"name": name, **_said(value)}
+    for name, value in ours.items():
+        said = {"name": name, **_said(name, value)}
         if name not in known:
             headers.append(said)
         elif {"type": "Exact", **known[name], "name": name} != said:
@@ -73,14 +74,17 @@ def _with(theirs: Sequence[Body], ours: HttpMatch) -> Sequence[Body]:
     return headers
 
 
-def _said(value: StringMatch) -> dict[str, str]:
+def _said(header: str, value: Condition) -> dict[str, str]:
     """Exact or an expression; whether that is held against all of a value is up to the gateway."""
-    if value.exact is not None:
-        return {"type": "Exact", "value": value.exact}
-    if value.prefix is not None:
-        literal = _SPECIAL.sub(r"\\\1", value.prefix)
-        return {"type": "RegularExpression", "value": f"^{literal}.*$"}
-    return {"type": "RegularExpression", "value": f"^(?:{value.regex})$"}
+    if value.way == "exact":
+        return {"type": "Exact", "value": value.text}
+    regex = f"^{quoted(value.text)}.*$" if value.way == "prefix" else f"^(?:{value.text})$"
+    if len(regex) > VALUE_MAX:
+        raise NotPossible(
+            f"the expression for header {header} would have {len(regex)} characters and the "
+            f"Gateway API takes {VALUE_MAX}; name fewer cookies in the phase"
+        )
+    return {"type": "RegularExpression", "value": regex}
 
 
 def _takes_from_nobody(theirs: Body, headers: int, others: Sequence[Body]) -> None:
@@ -104,4 +108,4 @@ def _alike(one: Body, other: Body) -> bool:
     return (unknown or paths[0] == paths[1]) and one.get("method") == other.get("method")
 
 
-HEADER_RULES = Dialect("HTTPRoute", "/spec/rules", _header_rule, most=RULES_MAX)
+HEADER_RULES = Dialect("HTTPRoute", "/spec/rules", _header_rules, most=RULES_MAX)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from tidegate.adapters.header_routes import Dialect, Match, clash, crossed, is_header_route
+from tidegate.adapters.header_routes import Dialect, is_header_route
+from tidegate.adapters.istio_headers import header_routes
 from tidegate.adapters.weights import Body, Pair, Place, Route, Target
 from tidegate.api.traffic import TcpRoute, TlsRoute, VirtualServiceRef
 from tidegate.core import reasons
@@ -254,20 +255,4 @@ def _target(entry: Body, namespace: str) -> Target:
     return Target(host, str(destination.get("subset") or ""))
 
 
-def _header_route(route: Route, match: Match, name: str, _others: Sequence[Body]) -> Body:
-    """The copy of an HTTP route that takes what has the phase's headers to the canary."""
-    conditions = []
-    for theirs, ours in crossed(_matches(route.raw), match):
-        headers = dict(theirs.get("headers") or {})
-        known = {header.lower(): header for header in headers}
-        for header, value in ours.headers.items():
-            said = value.as_dict()
-            if headers.get(known.get(header, header), said) != said:
-                raise clash(header)
-            headers[known.get(header, header)] = said
-        conditions.append({**theirs, "headers": headers})
-    canary = {**route.raw["route"][route.canary.index], "weight": ALL}
-    return {**route.raw, "name": name, "match": conditions, "route": [canary]}
-
-
-HEADER_ROUTES = Dialect("VirtualService", "/spec/http", _header_route)
+HEADER_ROUTES = Dialect("VirtualService", "/spec/http", header_routes)

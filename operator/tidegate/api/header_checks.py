@@ -1,4 +1,4 @@
-"""What a schema cannot say about headers to match: their names, and expressions that routers take.
+"""What a schema cannot say about who is matched: names, and expressions that routers take.
 
 A name that a router ignores, or an expression that it reads in another way, would send requests
 to the canary that nobody asked for.
@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from tidegate.api import limits
-from tidegate.api.phases import HttpMatch, StringMatch
+from tidegate.api.matching import HttpMatch, StringMatch
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.walk import walk
 
 _NAME: Final = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_COOKIE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _IGNORED: Final = frozenset({"uri", "scheme", "method", "authority", "host"})
 """Names that Istio reads as something else than a header."""
 
@@ -31,7 +32,7 @@ def header_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for place in walk(spec, "spec"):
         if isinstance(place.value, HttpMatch):
             yield from _names(place.path, place.value)
-        elif isinstance(place.value, StringMatch) and not _reads_alike(place.value.regex or ""):
+        elif isinstance(place.value, StringMatch) and not reads_alike(place.value.regex or ""):
             sentence = (
                 "is no regular expression of RE2, which has no look-around and no "
                 "back-references; mend it"
@@ -41,18 +42,39 @@ def header_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 def _names(path: str, match: HttpMatch) -> Iterator[FieldProblem]:
     for name in match.headers:
-        if name in _IGNORED:
-            sentence = f"{name!r} is no header that routers match as one; match another"
-        elif not _NAME.fullmatch(name):
-            sentence = f"{name!r} must be the name of a header in lower case"
-        elif len(name) > limits.MAX_HEADER_CHARS:
-            sentence = f"a name must have at most {limits.MAX_HEADER_CHARS} characters"
-        else:
-            continue
-        yield FieldProblem(f"{path}.headers", sentence)
+        if problem := _header_problem(name):
+            yield FieldProblem(f"{path}.headers", problem)
+    for name in match.cookies:
+        if problem := _cookie_problem(name):
+            yield FieldProblem(f"{path}.cookies", problem)
+    own = match.buckets
+    if own is not None and own.header is not None and (problem := _header_problem(own.header)):
+        yield FieldProblem(f"{path}.buckets.header", problem)
+    if own is not None and own.cookie is not None and (problem := _cookie_problem(own.cookie)):
+        yield FieldProblem(f"{path}.buckets.cookie", problem)
 
 
-def _reads_alike(regex: str) -> bool:
+def _header_problem(name: str) -> str:
+    """What is wrong with the name of a header; "" if nothing is."""
+    if name in _IGNORED:
+        return f"{name!r} is no header that routers match as one; match another"
+    if not _NAME.fullmatch(name):
+        return f"{name!r} must be the name of a header in lower case"
+    if len(name) > limits.MAX_HEADER_CHARS:
+        return f"a name must have at most {limits.MAX_HEADER_CHARS} characters"
+    return ""
+
+
+def _cookie_problem(name: str) -> str:
+    """What is wrong with the name of a cookie; "" if nothing is."""
+    if not _COOKIE.fullmatch(name):
+        return f"{name!r} must be the name of a cookie: letters, digits and !#$%&'*+.^_`|~-"
+    if len(name) > limits.MAX_COOKIE_CHARS:
+        return f"the name of a cookie must have at most {limits.MAX_COOKIE_CHARS} characters"
+    return ""
+
+
+def reads_alike(regex: str) -> bool:
     """Whether Python reads the expression, and RE2 in the same way."""
     bare = _CLASS.sub("_", _ESCAPED.sub("_", regex))
     if _NOT_RE2.search(bare):

@@ -14,6 +14,8 @@ MAX_REVISION_HISTORY: Final = 100
 # Time, in seconds
 MAX_DURATION_S: Final = 90 * 24 * 3600.0
 MIN_INTERVAL_S: Final = 1.0
+MIN_COOKIE_AGE_S: Final = 1.0
+COOKIE_AGE_S: Final = 7 * 24 * 3600.0
 MIN_WINDOW_S: Final = 1.0
 MIN_EXPIRY_S: Final = 60.0
 """An approval is dated by the second, and its way here takes a moment."""
@@ -42,6 +44,9 @@ MAX_HOOKS_KEPT: Final = 128
 """Hooks in `.status`: those of the run, and what is left to do after the one before."""
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
+MAX_COOKIES: Final = 3
+"""They all stand in one header, in any order: three have six orders."""
+MAX_SOURCE_LABELS: Final = 8
 MAX_APPROVERS: Final = 16
 MAX_APPROVALS: Final = 64
 """Approvals kept of one run, for all of its phases."""
@@ -91,6 +96,8 @@ MAX_QUERY_CHARS: Final = 4096
 MAX_SERIES_CHARS: Final = 512
 MAX_UNIT_CHARS: Final = 32
 MAX_HEADER_CHARS: Final = 256
+MAX_COOKIE_CHARS: Final = 63
+"""The name of a cookie."""
 MAX_USER_CHARS: Final = 256
 MAX_REASON_CHARS: Final = 128
 MAX_ACTION_REASON_CHARS: Final = 512

@@ -9,38 +9,9 @@ from tidegate.api.approvals import Approval
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
 from tidegate.api.hooks import Hook
+from tidegate.api.matching import HttpMatch
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
 
-HeaderText = Annotated[str, Field(max_length=limits.MAX_HEADER_CHARS)]
-MatchText = Annotated[str, Field(min_length=1, max_length=limits.MAX_HEADER_CHARS)]
-"""Not empty: Istio reads an empty one as "whatever the value is"."""
-
-
-class StringMatch(ApiModel):
-    """How a header's value is compared, in exactly one way."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="[has(self.exact), has(self.prefix), has(self.regex)].exists_one(x, x)",
-            message="set exactly one of exact, prefix and regex",
-            holds=lambda m: [m.exact, m.prefix, m.regex].count(None) == 2,  # noqa: PLR2004 — two of three
-        ),
-    )
-
-    exact: MatchText | None = Field(None, description="The whole value.")
-    prefix: MatchText | None = Field(None, description="What the value starts with.")
-    regex: MatchText | None = Field(None, description="RE2 expression for the whole value.")
-
-
-class HttpMatch(ApiModel):
-    """Requests that go to the canary whatever the weight says."""
-
-    headers: dict[str, StringMatch] = Field(
-        min_length=1,
-        max_length=limits.MAX_HEADERS,
-        description="Headers that all must match, by lower-case header name; a cookie is matched "
-        "in the header cookie by regex.",
-    )
 
 
 class Phase(ApiModel):

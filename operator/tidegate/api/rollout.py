@@ -21,7 +21,7 @@ from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.scalars import DurationS, ObjectName, PercentText
 from tidegate.api.scorecards import CARD_RULES, Scorecard
 from tidegate.api.selector import LabelSelector
-from tidegate.api.traffic import Traffic
+from tidegate.api.traffic import HAS_HTTP, Traffic
 from tidegate.api.wire import as_object, read_strictly
 
 HEADROOM_PERCENT: Final = 10
@@ -174,21 +174,26 @@ class RolloutSpec(ApiModel):
         Rule(
             cel="!has(self.traffic) || !has(self.traffic.istio) || !has(self.phases) || "
             "self.phases.all(p, !has(p.match) || p.match.size() == 0) || "
-            "!has(self.traffic.istio.virtualServices) || "
-            "self.traffic.istio.virtualServices.exists(v, has(v.routes) && v.routes.size() > 0 || "
-            "(!has(v.tlsRoutes) || v.tlsRoutes.size() == 0) && "
-            "(!has(v.tcpRoutes) || v.tcpRoutes.size() == 0))",
+            f"{HAS_HTTP.replace('self.', 'self.traffic.')}",
             message="TLS and TCP routes have no headers; name an HTTP route too, or leave match "
             "out",
             holds=lambda spec: (
                 spec.traffic is None
                 or spec.traffic.istio is None
                 or not _matches(spec)
-                or not spec.traffic.istio.virtual_services
-                or any(
-                    ref.routes or not (ref.tls_routes or ref.tcp_routes)
-                    for ref in spec.traffic.istio.virtual_services
-                )
+                or spec.traffic.istio.has_http
+            ),
+            field=".phases",
+        ),
+        Rule(
+            cel="!has(self.traffic) || !has(self.traffic.gatewayApi) || !has(self.phases) || "
+            "self.phases.all(p, !has(p.match) || p.match.all(m, !has(m.sourceLabels) || "
+            "m.sourceLabels.size() == 0))",
+            message="the Gateway API does not know who sends a request; leave sourceLabels out",
+            holds=lambda spec: (
+                spec.traffic is None
+                or spec.traffic.gateway_api is None
+                or not any(one.source_labels for phase in spec.phases for one in phase.match)
             ),
             field=".phases",
         ),

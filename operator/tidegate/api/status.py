@@ -192,11 +192,14 @@ class TrafficStatus(ApiModel):
 
     weight: Percent = Field(description="Share of requests routed to the canary, in percent.")
     match: Detail = Field(
-        "", description="Headers whose requests all go to the canary, whatever the weight."
+        "", description="Whose requests all go to the canary, whatever the weight."
+    )
+    sticky: ShortText = Field(
+        "", description="Cookie by which each user is kept where the weight has put them."
     )
     weight_since: Timestamp | None = Field(
         None,
-        description="Since when all routes give that weight, and match these headers, in UTC; "
+        description="Since when all routes give that weight, and pick these requests, in UTC; "
         "none while they differ.",
     )
     stable: Revision | None = Field(

@@ -8,8 +8,16 @@ from tidegate.api import limits
 from tidegate.api.base import ATOMIC, SET, ApiModel, Rule, keyed_by
 from tidegate.api.managed import MANAGED_ROUTE, ManagedHttpRoute, ManagedVirtualService
 from tidegate.api.scalars import DnsLabel, DurationS, ObjectName
+from tidegate.api.sticky import Sticky
 
 SEVERAL = 2
+HAS_HTTP = (
+    "!has(self.istio.virtualServices) || "
+    "self.istio.virtualServices.exists(v, has(v.routes) && v.routes.size() > 0 || "
+    "(!has(v.tlsRoutes) || v.tlsRoutes.size() == 0) && "
+    "(!has(v.tcpRoutes) || v.tcpRoutes.size() == 0))"
+)
+"""CEL of a Traffic with Istio: an HTTP route may be among those that are moved."""
 
 
 class TlsRoute(ApiModel):
@@ -195,6 +203,12 @@ class IstioTraffic(ApiModel):
             return self.virtual_services
         return (VirtualServiceRef(name=rollout, routes=(MANAGED_ROUTE,)),)
 
+    @property
+    def has_http(self) -> bool:
+        """Whether an HTTP route may be among those that are moved."""
+        every = self.virtual_services
+        return not every or any(v.routes or not (v.tls_routes or v.tcp_routes) for v in every)
+
     def rule_of(self, rollout: str) -> DestinationRuleRef | None:
         """The DestinationRule that has the subsets, also the one that is made."""
         if self.managed is None or self.services is not None:
@@ -261,12 +275,29 @@ class Traffic(ApiModel):
             message="set exactly one of istio, service and gatewayApi",
             holds=lambda t: [t.istio, t.service, t.gateway_api].count(None) == 2,  # noqa: PLR2004 — two of three
         ),
+        Rule(
+            cel="!has(self.sticky) || has(self.istio)",
+            message="sticky needs Istio, whose routes can set a cookie; leave it out, or give each "
+            "phase a match with buckets",
+            holds=lambda t: t.sticky is None or t.istio is not None,
+            field=".sticky",
+        ),
+        Rule(
+            cel=f"!has(self.sticky) || !has(self.istio) || {HAS_HTTP}",
+            message="TLS and TCP routes have no cookies; name an HTTP route too, or leave sticky "
+            "out",
+            holds=lambda t: t.sticky is None or t.istio is None or t.istio.has_http,
+            field=".sticky",
+        ),
     )
 
     istio: IstioTraffic | None = Field(None, description="Route with Istio VirtualServices.")
     service: ServiceTraffic | None = Field(None, description="Route with a plain Service.")
     gateway_api: GatewayApiTraffic | None = Field(
         None, description="Route with Gateway API HTTPRoutes."
+    )
+    sticky: Sticky | None = Field(
+        None, description="Keep each user on one revision while a phase shares requests out."
     )
     settle_s: DurationS = Field(
         5.0,

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from tidegate.api.base import ApiModel
 from tidegate.api.bound_checks import bound_problems, too_long_delays
 from tidegate.api.checks import Bound, Metric
+from tidegate.api.cohort_checks import cohort_problems
 from tidegate.api.compare_checks import compare_problems, own_and
 from tidegate.api.constants import (
     DESTINATION_TEMPLATES,
@@ -48,6 +49,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *metric_problems(spec.metrics, whole_service=whole_service(spec)),
         *_selector_problems(spec),
         *header_problems(spec),
+        *cohort_problems(spec),
         *compare_problems(spec, metrics),
         *bound_problems(spec, metrics),
         *too_long_delays(spec),

@@ -100,6 +100,22 @@ def share(
     return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
 
 
+def some(traffic: TrafficReading | None, canary: str, since: datetime) -> Seen:
+    """Whether the canary got any request, where whole users are shared out.
+
+    The requests of one user go one way together, and how many users there are nobody counts: so no
+    share of requests is a surprise. But with enough requests, none at all tests nothing.
+    """
+    if traffic is None or traffic.at < since:
+        return Seen.UNKNOWN
+    said, counts, key = Seen.SILENT, traffic.by_subset, "canary"
+    if counts is None:
+        counts, key = traffic.by_revision or {}, canary
+    if sum(counts.values()) >= PROOF_REQUESTS:
+        said = Seen.YES if counts.get(key, 0.0) > 0 else Seen.NO
+    return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
+
+
 def at_most(traffic: TrafficReading | None, arm: Arm, part: float, since: datetime) -> Seen:
     """Whether the arm got no more than that part (0 to 1) of what was counted in a whole window.
 

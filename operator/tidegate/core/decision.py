@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 
 from tidegate.api.hook_status import HookStatus
 from tidegate.api.hooks import Hook, RunHook
-from tidegate.api.phases import HttpMatch
 from tidegate.api.status import RolloutStatus
+from tidegate.core.picks import Picks
 
 Destination: TypeAlias = Literal["stable", "canary"]
 
@@ -51,7 +51,7 @@ class SetWeight:
 
     virtual_service: str
     weight: int
-    match: tuple[HttpMatch, ...] | None = ()
+    match: Picks | None = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
 from tidegate.core import blindness, holding_back, hooks, policing
 from tidegate.core.check import Check
-from tidegate.core.cohorts import match_text
+from tidegate.core.cohorts import cookie_of, match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
 from tidegate.core.mismatch import dated
 from tidegate.core.observation import RevisionView, RoutesView
+from tidegate.core.picks import picks_of
 from tidegate.core.proving import gathered, status_of
 from tidegate.core.scene import ALWAYS, Scene, changed
 from tidegate.core.shares import read_as
@@ -84,15 +85,19 @@ def _traffic(
         route.even and route.weight == routes.weight for route in routes.weights
     )
     weight = routes.weight if agreed or known is None else known.weight
-    match = match_text(routes.match) if agreed or known is None else known.match
+    match, sticky = match_text(routes.match), cookie_of(routes.match)
+    if not agreed and known is not None:
+        match, sticky = known.match, known.sticky
     there = known if known is not None and not known.missing else None
-    same = there is not None and (there.weight, there.match) == (weight, match)
+    said = (weight, match, sticky)
+    same = there is not None and (there.weight, there.match, there.sticky) == said
     held = there.weight_since if there is not None and same else None
     same_stable = there is not None and there.stable == routes.stable
     same_canary = there is not None and there.canary == routes.canary
     return TrafficStatus(
         weight=weight,
         match=match,
+        sticky=sticky,
         weight_since=(held or now) if agreed else None,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
@@ -185,7 +190,7 @@ def _reached(scene: Scene) -> PhaseStatus | None:
     at, phase, traffic = scene.status.phase, scene.phase, scene.status.traffic
     if at is None or phase is None or at.reached_at is not None or traffic is None:
         return at
-    wanted = (phase.weight, match_text(phase.match))
+    wanted = (phase.weight, match_text(picks_of(scene.spec, phase)))
     if (traffic.weight, traffic.match) != wanted or traffic.weight_since is None:
         return at
     if not any(guard.delay_s for _, guard in scene.guards()):

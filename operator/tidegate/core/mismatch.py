@@ -4,7 +4,8 @@ It is looked for once the phase's clock runs, so after the share was seen as ask
 then may be other people than by lot (sessions that stick, a proxy that was left out), and what a
 test says of them may be about that. So a gate with a test gives no verdict while it lasts and
 gathers nothing, nor takes its single look; guards go on, for a suspicion that the release is bad
-needs no fair comparison.
+needs no fair comparison. Header routes have no share of requests to compare with, nor have users
+who stay where they are: one who asks a lot may be in either arm.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tidegate.core import reasons
 from tidegate.core.convergence import Seen, share
 from tidegate.core.decision import Note
 from tidegate.core.observation import Reading
+from tidegate.core.picks import picks_of
 from tidegate.core.scene import Scene
 from tidegate.core.switching import ALL
 from tidegate.core.testing import ends
@@ -42,7 +44,7 @@ def _counted_from(scene: Scene) -> datetime | None:
         return None
     routes = scene.routes.weights if scene.routes else ()
     as_asked = routes and all(one.even and one.weight == phase.weight for one in routes)
-    if phase.match or not as_asked or not 0 < phase.weight < ALL:
+    if picks_of(scene.spec, phase) or not as_asked or not 0 < phase.weight < ALL:
         return None  # routes that are not as asked are a drift, and told as such
     return started.started_at
 

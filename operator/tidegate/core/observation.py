@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from tidegate.api.actions import Action
 from tidegate.api.check_status import Verdict
-from tidegate.api.phases import HttpMatch
 from tidegate.core.neighbours import NOBODY, Neighbourhood
+from tidegate.core.picks import Picks
 
 
 class Answer(StrEnum):
@@ -107,7 +107,7 @@ class RouteWeight:
     stands_for: tuple[int, int] | None = None
     written: tuple[float, float] | None = None
     kind: str = "VirtualService"
-    match: tuple[HttpMatch, ...] | None = ()
+    match: Picks | None = ()
     http: bool = True
 
     @property
@@ -120,7 +120,7 @@ class RouteWeight:
         """Whether it has header routes of ours, whatever they say."""
         return self.match != ()
 
-    def carries(self, match: tuple[HttpMatch, ...]) -> bool:
+    def carries(self, match: Picks) -> bool:
         """Whether its header routes are exactly those for `match`."""
         return self.match == (match if self.http else ())
 
@@ -149,7 +149,7 @@ class RoutesView:
         return any(route.matched for route in self.weights)
 
     @property
-    def match(self) -> tuple[HttpMatch, ...] | None:
+    def match(self) -> Picks | None:
         """What the header routes match; None while some object has others than the rest."""
         http = [route for route in self.weights if route.http]
         first = http[0].match if http else ()

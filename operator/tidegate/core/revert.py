@@ -19,6 +19,7 @@ from tidegate.core.hook_places import after_revert
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
+from tidegate.core.picks import Picks, matches, within
 from tidegate.core.scene import Scene, Step, changed
 
 OUTCOME_PROMOTED = "Promoted"
@@ -47,11 +48,21 @@ def away(scene: Scene) -> SetWeight | None:
     """The next route write that takes traffic off the canary, or None when there is none left."""
     for route in scene.routes.weights if scene.routes else ():
         keep = weight_to_leave(scene, route.weight)
-        # How many requests header routes bring is not known: they stay until stable can carry all.
-        matched = route.matched and not weight_to_leave(scene, capacity.PERCENT)
-        if route.weight > keep or not route.even or matched:
-            return SetWeight(route.virtual_service, keep, () if matched else route.match)
+        left = _left(scene, route, keep)
+        if route.weight > keep or not route.even or left != route.match:
+            return SetWeight(route.virtual_service, keep, left)
     return None
+
+
+def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
+    """The header routes that stay, None for whatever there is.
+
+    How many requests matches bring is not known: they stay until stable can carry all. A share that
+    users keep would hold back what leaves: without it the weight alone says who goes where.
+    """
+    if not weight_to_leave(scene, capacity.PERCENT):
+        return ()
+    return route.match if route.match is None or keep == route.weight else matches(route.match)
 
 
 def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:
@@ -66,9 +77,10 @@ def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:
 
 def _lessens(route: RouteWeight, effect: SetWeight) -> bool:
     """Whether that write takes weight or header routes away, and adds neither."""
-    if effect.weight > route.weight or effect.match not in ((), None, route.match):
+    stays = effect.match is None or effect.match == route.match
+    if effect.weight > route.weight or not (stays or within(effect.match, route.match)):
         return False
-    return effect.weight < route.weight or (route.matched and effect.match == ())
+    return effect.weight < route.weight or not stays
 
 
 def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutStatus:

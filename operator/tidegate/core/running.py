@@ -10,10 +10,11 @@ from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core import deadlines, entering, freezing, hooks, observing, reasons, shifting
 from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
-from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
+from tidegate.core.convergence import Arm, Seen, idle, realised_at, share, some
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, unanswered
+from tidegate.core.picks import kept_share, picks_of
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.steering import (
     canary_alive,
@@ -69,7 +70,7 @@ def _hold_phase(scene: Scene) -> Step:
         or canary_alive(scene)
         or canary_pointed(scene)
         or shifting.back(scene, phase.weight)
-        or weight_down(scene, phase.weight, phase.match)
+        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))
         or canary_ready(scene)
         or hooks.before_weight(scene)
         or _weight_up(scene, phase)
@@ -110,7 +111,7 @@ def enter(scene: Scene, index: int) -> Step:
         moved = note_run(moved, scene.now, "promotion", reasons.PROMOTING, message)
         return Step(moved, notes=(Note(reasons.PROMOTING, message),), reason=reasons.PROMOTING)
     phase = scene.spec.phases[index]
-    share = f"{phase.weight} % of traffic{and_matched(phase.match)}"
+    share = f"{phase.weight} % of traffic{and_matched(picks_of(scene.spec, phase))}"
     message = f"phase {phase.name}: {share}, hold {phase.hold_s:g}s"
     status = changed(
         scene.status,
@@ -148,10 +149,11 @@ def _weight_up(scene: Scene, asked: Phase) -> Step | None:
     unbroken, though the canary had less than its share. More than its share it loses at once: that
     tried it no less.
     """
-    step, phase = weight_to(scene, asked.weight, asked.match), scene.status.phase
+    picks, phase = picks_of(scene.spec, asked), scene.status.phase
+    step = weight_to(scene, asked.weight, picks)
     if step is None or step.effect is None or phase is None or phase.started_at is None:
         return step
-    share = f"{asked.weight} %{and_matched(asked.match)}"
+    share = f"{asked.weight} %{and_matched(picks)}"
     message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
     stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
     return Step(stopped, reason=reasons.WAITING_FOR_TRAFFIC, message=message)
@@ -197,16 +199,18 @@ def _realised_since(scene: Scene) -> datetime | None:
         seen = Seen.SILENT  # no proxy has to take up anything; old connections end with the pods
     elif phase.weight == 100:  # noqa: PLR2004 — all of it: nothing may reach stable any more
         seen = idle(traffic, Arm("stable", scene.status.stable_revision), since)
+    elif kept_share(scene.spec, phase.weight):
+        seen = some(traffic, run.to_revision, since)  # users are shared out, requests are counted
     else:
         written = scene.routes.written(phase.weight) if scene.routes else None
         matched = bool(phase.match)
         seen = share(
             traffic, run.to_revision, phase.weight, since, written=written, at_least=matched
         )
-    settled = since + scene.settle
-    if phase.match and scene.now < settled:
+    settled, picks = since + scene.settle, picks_of(scene.spec, phase)
+    if picks and scene.now < settled:
         return None  # who has which headers nobody counts: time has to stand in for that part
-    if seen is Seen.YES and traffic is not None and not phase.match:
+    if seen is Seen.YES and traffic is not None and not picks:
         realised = realised_at(traffic, since)
     elif seen in (Seen.YES, Seen.SILENT) and scene.now >= settled:
         realised = settled

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tidegate.api.phases import HttpMatch
 from tidegate.core import freezing, reasons
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm
@@ -17,6 +16,7 @@ from tidegate.core.decision import (
 )
 from tidegate.core.measuring import obstacle_to_raise
 from tidegate.core.observation import RouteWeight
+from tidegate.core.picks import Picks, common, within
 from tidegate.core.scene import Scene, Step
 from tidegate.core.waiting import let_go, telemetry_trouble
 
@@ -89,7 +89,7 @@ def canary_pointed(scene: Scene) -> Step | None:
     )
 
 
-def weight_to(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+def weight_to(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
     """One route write towards that share and those header routes.
 
     Down at once, up only while nothing speaks against it; a header route that comes is up.
@@ -134,23 +134,30 @@ def not_known_yet(scene: Scene) -> Step:
     )
 
 
-def weight_down(scene: Scene, weight: int, match: tuple[HttpMatch, ...] = ()) -> Step | None:
+def weight_down(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
     """One route write that takes away what the canary has above that share.
 
     It waits for nothing but a ready pod of stable, where the canary has one.
 
-    Header routes other than those for `match` are above it, too.
+    Header routes that pick somebody whom `match` does not are above it, too. The others stay until
+    those for `match` come: who has the new version is not sent back and forth.
     """
     for route in scene.routes.weights if scene.routes else ():
-        stray = route.matched and not route.carries(match)
-        if route.weight > weight or stray:
-            left = route.match if route.match and not stray else ()
+        left = _left(route, weight, match)
+        if route.weight > weight or left != route.match:
             return _shift(scene, route, min(route.weight, weight), left)
     return None
 
 
-def _shift(scene: Scene, route: RouteWeight, weight: int, match: tuple[HttpMatch, ...]) -> Step:
-    less = weight < route.weight or (route.matched and not match)
+def _left(route: RouteWeight, weight: int, match: Picks) -> Picks:
+    """The header routes that may stay while that share and those for `match` are asked for."""
+    if route.match is not None and within(route.match, match, weight):
+        return route.match
+    return common(route.match, match)
+
+
+def _shift(scene: Scene, route: RouteWeight, weight: int, match: Picks) -> Step:
+    less = weight < route.weight or not within(route.match, match, weight)
     if less and not scene.undo and _only_canary_serves(scene):
         message = f"weight stays at {route.weight}: no pod of stable is ready, and the canary's are"
         return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)

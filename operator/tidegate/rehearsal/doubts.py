@@ -14,6 +14,7 @@ from tidegate.api.phases import Phase
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scalars import format_duration
+from tidegate.core.picks import within
 from tidegate.core.testing import tested
 from tidegate.rehearsal.values import asked_bounds, bounds_of, parts_of, window_of
 
@@ -33,6 +34,7 @@ def doubts(spec: RolloutSpec, scrape_s: float) -> tuple[FieldProblem, ...]:
         *_without_guards(spec),
         *_samples(spec),
         *_ways_down(spec),
+        *_lost_users(spec),
         *_jumps(spec),
         *(doubt for i, phase in enumerate(spec.phases) for doubt in _times(spec, i, phase)),
     )
@@ -146,6 +148,23 @@ def _ways_down(spec: RolloutSpec) -> Iterator[FieldProblem]:
                 f"{phase.weight} % is less than the {before.weight} % of phase {before.name}: "
                 "the release goes back and forth",
             )
+
+
+def _lost_users(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    """Phases that take the new version from a fixed share of users who have it already."""
+    for index, phase in enumerate(spec.phases):
+        if phase.weight >= ALL_PERCENT:
+            continue
+        for before in spec.phases[:index]:
+            shares = [(one,) for one in before.match if one.buckets is not None]
+            if all(within(share, phase.match) for share in shares):
+                continue
+            yield FieldProblem(
+                f"spec.phases[{index}].match",
+                f"does not have all users of phase {before.name}, who get the old version again; "
+                "give it their buckets, or more percent of the same ids",
+            )
+            break
 
 
 def _jumps(spec: RolloutSpec) -> Iterator[FieldProblem]:

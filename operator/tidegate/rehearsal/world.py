@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Final
 
-from tidegate.api.phases import HttpMatch
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -41,6 +40,7 @@ from tidegate.core.observation import (
     ServiceView,
     TrafficReading,
 )
+from tidegate.core.picks import Picks, matches
 from tidegate.rehearsal.counters import Counters
 from tidegate.rehearsal.setting import Setting
 
@@ -66,7 +66,7 @@ class Routes:
     """What the API server holds: share of the canary and header matches by route; selections."""
 
     weights: Mapping[str, int]
-    matches: Mapping[str, tuple[HttpMatch, ...]]
+    matches: Mapping[str, Picks]
     stable: str | None = None
     canary: str | None = None
 
@@ -126,7 +126,7 @@ class World:
         flow: dict[tuple[str, str | None], float] = {}
         for name, weight in known.weights.items():
             canary = float(weight)
-            if known.matches[name]:
+            if matches(known.matches[name]):
                 canary += (WHOLE_PERCENT - canary) * self.setting.scenario.matched / WHOLE_PERCENT
             sent = ((CANARY, known.canary, canary), (STABLE, known.stable, WHOLE_PERCENT - canary))
             for destination, revision, share in sent:
@@ -275,7 +275,7 @@ class World:
                 raise AssertionError(f"{effect}: there is no such thing in this world")
         self.advance(self.now_s + WRITE_S)
 
-    def _set_weight(self, name: str, weight: int, match: tuple[HttpMatch, ...] | None) -> None:
+    def _set_weight(self, name: str, weight: int, match: Picks | None) -> None:
         routes = self.routes
         matches = routes.matches if match is None else {**routes.matches, name: match}
         self._write(replace(routes, weights={**routes.weights, name: weight}, matches=matches))

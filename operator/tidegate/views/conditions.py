@@ -19,6 +19,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.api.status import Condition, RolloutStatus, Stage, State
 from tidegate.api.takeover import WorkloadDrift
 from tidegate.core import reasons
+from tidegate.core.cohorts import and_told
 from tidegate.core.drift import DRIFT_WINDOW_S, DRIFTS_MANY, keeps_coming_until
 from tidegate.views.approvals import awaiting
 
@@ -181,7 +182,7 @@ def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...
     known = previous.get(TRAFFIC_CONVERGED)
     if reason in NO_NEWS and known is not None:
         return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
-    matched = f" and all requests with {traffic.match}" if traffic.match else ""
+    matched = and_told(traffic.match, traffic.sticky)
     message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %{matched}."
     return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
 

@@ -12,6 +12,7 @@ from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import LastRun, PhaseStatus, RolloutStatus, RunStatus, Stage, State
 from tidegate.api.takeover import WorkloadDrift, WorkloadStage
+from tidegate.core.cohorts import and_told
 from tidegate.core.observing import OVERLOOKED
 from tidegate.views.amounts import age, span_text
 from tidegate.views.approvals import given, needed
@@ -203,7 +204,7 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
             filter(
                 None,
                 (
-                    clean(f"and all requests with {traffic.match}") if traffic.match else "",
+                    clean(and_told(traffic.match, traffic.sticky).lstrip(", ")),
                     "proxies are not there yet" if waiting else "",
                 ),
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.observer.happenings import Body, Change, key_of, meta, part, uid_of
-from tests.observer.routes import ALL, ROUTES, Claim, header_routes
+from tests.observer.routes import ALL, ROUTES, Claim, bare, header_routes
 from tests.observer.world import LOOK_BACK_S, World, full_size
 
 HEADROOM = 2
@@ -143,8 +143,8 @@ def _matches_come(change: Change, world: World) -> Iterator[tuple[Body, Claim]]:
     assert change.before is not None, "a step has both sides"
     assert change.after is not None, "a step has both sides"
     for rollout, claim in world.claims_on(change.kind, change.key):
-        known = [raw for _, raw in header_routes(claim, change.before)]
-        if any(raw not in known for _, raw in header_routes(claim, change.after)):
+        known = [bare(raw) for _, raw in header_routes(claim, change.before)]
+        if any(bare(raw) not in known for _, raw in header_routes(claim, change.after)):
             yield rollout, claim
 
 

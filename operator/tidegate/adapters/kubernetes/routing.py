@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidegate.adapters import destinations, weights
-from tidegate.adapters.header_routes import HeaderRoutes, Match
+from tidegate.adapters.header_routes import HeaderRoutes
 from tidegate.adapters.kubernetes.resources import (
     DEPLOYMENTS,
     DESTINATION_RULES,
@@ -22,6 +22,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.api.traffic import DestinationRuleRef, ServicePair
 from tidegate.core.decision import Destination, GiveBackDestination
 from tidegate.core.observation import OwnRoute, Problem, RoutesView, ServiceView
+from tidegate.core.picks import Picks
 from tidegate.ports.cluster import Gone
 
 ROLES: tuple[Destination, ...] = ("stable", "canary")
@@ -104,7 +105,7 @@ def rule_of(rollout: Rollout) -> DestinationRuleRef | None:
 
 
 def weight_change(
-    namespace: str, name: str, routing: Routing, weight: int, match: Match | None = ()
+    namespace: str, name: str, routing: Routing, weight: int, match: Picks | None = ()
 ) -> Change:
     """The patch that gives `weight` percent to the canary in all managed routes of one object.
 

@@ -44,6 +44,7 @@ from tidegate.core.observation import (
     RouteWeight,
     ServiceView,
 )
+from tidegate.core.picks import picks_of
 from tidegate.ports.cluster import ApiRefused, ApiUnavailable, Gone, NotServed
 
 NOT_FOUND = {
@@ -90,7 +91,8 @@ class _Reading:
         self._rollout = rollout
         self._watched = watched
         self._managed = ""
-        self._matches = [phase.match for phase in rollout.spec.phases if phase.match]
+        every = (picks_of(rollout.spec, phase) for phase in rollout.spec.phases)
+        self._picks = [picks for picks in every if picks]
 
     async def istio(self, traffic: IstioTraffic) -> None:
         """VirtualServices, towards subsets or Services."""
@@ -139,10 +141,10 @@ class _Reading:
         """The view of what was found; also beside problems: what can be read can be sent back."""
         routing = self.routing
         found = tuple(self._route_weight(name) for name in routing.bodies)
-        if found and self._matches and not routing.problems and not any(r.http for r in found):
+        if found and self._picks and not routing.problems and not any(r.http for r in found):
             message = (
-                "a phase has match, and the Rollout names no HTTP route: TLS and TCP have no "
-                "headers; leave match out, or name an HTTP route"
+                "a phase has match or sticky, and the Rollout names no HTTP route: TLS and TCP "
+                "have no headers; leave both out, or name an HTTP route"
             )
             routing.problems.append(Problem(reasons.HEADER_ROUTE_NOT_POSSIBLE, message))
         if found:
@@ -221,7 +223,7 @@ class _Reading:
     ) -> None:
         """What was found in one object; header routes of ours also where nothing else is."""
         headers, impossible = header_routes.read(
-            body, routes, self._rollout.name, self._matches, dialect
+            body, routes, self._rollout.name, self._picks, dialect
         )
         self.routing.problems += problems + impossible
         if routes or headers.present:

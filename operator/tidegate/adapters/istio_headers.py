@@ -1,0 +1,111 @@
+"""Header routes in a VirtualService: for whom a phase matches, and for users who stay.
+
+A share whose users stay takes four routes. The cookie keeps a random id and never an arm, so one
+expression says where an id goes today, and another one tomorrow; whoever has none yet gets the id
+of the request as it is (Envoy makes one at random for each), and goes where that id goes at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidegate.adapters.header_routes import NotPossible, clash, crossed
+from tidegate.adapters.weights import Body, Place, Route
+from tidegate.api.expressions import (
+    COOKIE,
+    Condition,
+    conditions,
+    ending_in,
+    with_cookies,
+)
+from tidegate.api.matching import HttpMatch
+from tidegate.core.picks import Kept, Picks, kept, matches
+from tidegate.core.shares import ALL
+
+REQUEST_ID = "x-request-id"
+"""Envoy gives each request one before it looks for a route: a UUID, its last digits random."""
+ANY_ID = "[^;]+"
+SET_COOKIE = "set-cookie"
+
+
+def header_routes(route: Route, picks: Picks, _others: Sequence[Body]) -> Sequence[Body]:
+    """The copies of an HTTP route that take whom a phase picks. Raises NotPossible."""
+    match = matches(picks)
+    copies = [_copy(route, [_asked(one) for one in match], route.canary)] if match else []
+    return [*copies, *(copy for share in kept(picks) for copy in _kept(route, share))]
+
+
+Asked = tuple[Mapping[str, Condition], Mapping[str, str]]
+"""Conditions on headers by name, and the labels of callers."""
+
+
+def _asked(match: HttpMatch) -> Asked:
+    return conditions(match), match.source_labels
+
+
+def _copy(route: Route, asked: Sequence[Asked], to: Place) -> dict[str, Any]:
+    """The route with more conditions, and one destination alone behind it."""
+    every = crossed(route.raw.get("match") or ({},), asked)
+    entry = {**route.raw["route"][to.index], "weight": ALL}
+    return {**route.raw, "match": [_both(*pair) for pair in every], "route": [entry]}
+
+
+def _both(theirs: Body, asked: Asked) -> Body:
+    """Its own conditions and those that are asked for."""
+    ours, labels = asked
+    headers, callers = dict(theirs.get("headers") or {}), dict(theirs.get("sourceLabels") or {})
+    known = {header.lower(): header for header in headers}
+    for header, value in ours.items():
+        said = {value.way: value.text}
+        if headers.get(known.get(header, header), said) != said:
+            raise clash(header)
+        headers[known.get(header, header)] = said
+    for label, text in labels.items():
+        if callers.setdefault(label, text) != text:
+            raise NotPossible(
+                f"it is for callers with another label {label}; leave that label out of the phase"
+            )
+    both = {**theirs, "headers": headers} if ours else {**theirs}
+    return {**both, "sourceLabels": callers} if labels else both
+
+
+def _kept(route: Route, share: Kept) -> list[Body]:
+    """By the id in the cookie, else by that of the request, which becomes the cookie."""
+    if route.left != ALL:
+        raise NotPossible(
+            "others have weight in it, and users who stay would leave them nothing; leave "
+            "spec.traffic.sticky out, or give them a route of their own"
+        )
+    ours = ending_in("hex", 0, share.weight)
+    return [
+        _copy(route, [_with_cookie(share, ours)], route.canary),
+        _copy(route, [_with_cookie(share, ANY_ID)], route.stable),
+        _marking(_copy(route, [_with_id(ours)], route.canary), share),
+        _marking(_copy(route, [_with_id(ANY_ID)], route.stable), share),
+    ]
+
+
+def _with_cookie(share: Kept, value: str) -> Asked:
+    return {COOKIE: Condition("regex", with_cookies([(share.cookie, value)]))}, {}
+
+
+def _with_id(value: str) -> Asked:
+    return {REQUEST_ID: Condition("regex", value)}, {}
+
+
+def _marking(route: dict[str, Any], share: Kept) -> Body:
+    """The route whose answers set the cookie; what else it does with headers stays."""
+    headers = dict(route.get("headers") or {})
+    response = dict(headers.get("response") or {})
+    added = dict(response.get("add") or {})
+    if SET_COOKIE in map(str.lower, (*added, *(response.get("set") or ()))):
+        raise NotPossible(
+            "it sets a cookie of its own, and a route can set one; set that cookie in the app, or "
+            "leave spec.traffic.sticky out"
+        )
+    age_s = math.ceil(share.max_age_s)
+    value = f"{share.cookie}=%REQ(X-REQUEST-ID)%; Max-Age={age_s}; Path=/; HttpOnly; SameSite=Lax"
+    response["add"] = {**added, SET_COOKIE: value}
+    return {**route, "headers": {**headers, "response": response}}

@@ -1,0 +1,124 @@
+"""Who is picked by header routes in a phase: its matches, and the share whose users stay.
+
+Both are routes above the managed ones, and both are traffic: they come, stay and go by the same
+rules. A share whose users stay is the weight said in another way, so that it can be left out at
+any time, and the weight alone then holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from tidegate.api.matching import Buckets, HttpMatch
+from tidegate.api.phases import Phase
+from tidegate.api.rollout import RolloutSpec
+
+ALL = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A share (percent, between 0 and 100) that the same users have for as long as it lasts.
+
+    The cookie of that name keeps a random id; those whose last digits are in the share are the
+    canary's. It lives `max_age_s` seconds.
+    """
+
+    cookie: str
+    max_age_s: float
+    weight: int
+
+
+Picks: TypeAlias = tuple[HttpMatch | Kept, ...]
+"""What the header routes of an object say, the matches first; () without any."""
+
+
+def picks_of(spec: RolloutSpec, phase: Phase) -> Picks:
+    """What the header routes of a phase have to say."""
+    return phase.match + kept_share(spec, phase.weight)
+
+
+def kept_share(spec: RolloutSpec, weight: int) -> tuple[Kept, ...]:
+    """The share (percent) with its users, where the spec asks for that and it is one at all."""
+    sticky = spec.traffic.sticky if spec.traffic else None
+    if sticky is None or not 0 < weight < ALL:
+        return ()
+    return (Kept(sticky.cookie, sticky.max_age_s, weight),)
+
+
+def matches(picks: Picks) -> tuple[HttpMatch, ...]:
+    """Those that pick by what a request says of itself."""
+    return tuple(pick for pick in picks if isinstance(pick, HttpMatch))
+
+
+def kept(picks: Picks) -> tuple[Kept, ...]:
+    """The share whose users stay: one or none."""
+    return tuple(pick for pick in picks if isinstance(pick, Kept))
+
+
+def within(inner: Picks | None, outer: Picks | None, weight: int = 0) -> bool:
+    """Whether all that `inner` sends to the canary goes there by `outer` beside that weight too.
+
+    None are header routes that no phase has: nobody knows whom they pick.
+    """
+    if inner is None:
+        return outer is None
+    if not inner or weight >= ALL:
+        return True
+    return outer is not None and all(any(_takes(o, i) for o in outer) for i in inner)
+
+
+def _takes(outer: HttpMatch | Kept, inner: HttpMatch | Kept) -> bool:
+    if isinstance(outer, Kept) and isinstance(inner, Kept):
+        return outer.cookie == inner.cookie and outer.weight >= inner.weight
+    if isinstance(outer, Kept) or isinstance(inner, Kept):
+        return False
+    asked = {**outer.headers, **{f"cookie {k}": v for k, v in outer.cookies.items()}}
+    said = {**inner.headers, **{f"cookie {k}": v for k, v in inner.cookies.items()}}
+    return (
+        asked.items() <= said.items()
+        and outer.source_labels.items() <= inner.source_labels.items()
+        and _covers(outer.buckets, inner.buckets)
+    )
+
+
+def _covers(outer: Buckets | None, inner: Buckets | None) -> bool:
+    """Whether whoever is in the inner buckets is in the outer ones; without any is everybody."""
+    if outer is None or inner is None:
+        return outer is None
+    ids = [(b.header, b.cookie, b.encoding) for b in (outer, inner)]
+    last = [b.after + b.percent for b in (outer, inner)]
+    return ids[0] == ids[1] and outer.after <= inner.after and last[0] >= last[1]
+
+
+def common(found: Picks | None, asked: Picks) -> Picks:
+    """What can stay of the header routes that were found, where only some of it is asked for.
+
+    Never more than either, and always something that some phase has: all of one of them, or the
+    smaller share of the two.
+    """
+    if found is None:
+        return ()
+    if within(found, asked):
+        return found
+    if within(asked, found):
+        return asked
+    pairs = zip(kept(found), kept(asked), strict=False)
+    return tuple(a if a.weight < b.weight else b for a, b in pairs if a.cookie == b.cookie)
+
+
+def remains(asked: Sequence[Picks], weight: int) -> list[Picks]:
+    """What may stand there besides what phases ask for: each without the one part or the other.
+
+    And with the weight (percent) that was written together with it, if the phase has changed since.
+    """
+    found: list[Picks] = []
+    for picks in asked:
+        shares = kept(picks)
+        written = tuple(replace(one, weight=weight) for one in shares if 0 < weight < ALL)
+        for rest in (matches(picks), shares, matches(picks) + written, written):
+            if rest and rest not in asked and rest not in found:
+                found.append(rest)
+    return found
