@@ -55,7 +55,7 @@ def test_every_error_of_every_document_is_said(lint):
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"phases": [{"name": "a", "weight": 10, "approval": {"required": 1}}]}, 4),
+        ({"guards": [GUARD | {"compare": {"to": "baseline", "maxIncreasePercent": 10}}]}, 4),
         ({"traffic": None}, 0),
         ({"metrics": [ERRORS | {"template": "none"}]}, 0),
         ({"metrics": [{"name": "errors", "query": "x{{{nope}}}"}]}, 0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 COUNTERS = {"bad": 'jobs_total{result="failed"}', "total": "jobs_total"}
 MADE_HTTP_ROUTE = {
     "managed": {"parentRefs": [{"name": "public"}], "port": 80},
@@ -11,7 +13,7 @@ COMPARE = {"to": "stable", "maxIncreasePercent": 10}
 MEMBER = {"metric": "error-rate", "weight": 25, "max": 0.05}
 CARD = {"name": "health", "pass": 95, "members": [MEMBER]}
 
-REFUSED = [
+REFUSED: list[tuple[str, Any, str]] = [
     ("template", None, "set exactly one of template and workloadRef"),
     (
         "workloadRef",

@@ -6,7 +6,7 @@ from tests.core.scenes import Case, ago, at_rest, error_guard, in_phase, pods, r
 from tidegate.api.blind import Blind
 from tidegate.api.checks import Metric
 from tidegate.api.policy import Policy, RolloutPolicySpec
-from tidegate.api.status import PolicyInForce
+from tidegate.api.policy_status import PolicyInForce
 
 HOUSE = Policy(
     name="house",

@@ -13,8 +13,9 @@ from tidegate.api.compare import Compare
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, RolloutPolicySpec
 from tidegate.api.policy_checks import applied_to
+from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.scorecards import Member, Scorecard
-from tidegate.api.status import PhaseStatus, PolicyInForce, Stage
+from tidegate.api.status import PhaseStatus, Stage
 from tidegate.core.decision import PointDestination, SetWeight
 from tidegate.core.storing import stored_first
 

@@ -11,7 +11,7 @@ from tests.core.test_policies import ID, policy, reverted, run
 from tidegate.api.blind import Blind
 from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Guard
-from tidegate.api.status import PolicyInForce
+from tidegate.api.policy_status import PolicyInForce
 from tidegate.core.decision import SetWeight
 from tidegate.core.observation import Answer
 

@@ -27,15 +27,12 @@ from tests.model.state import (
 from tidegate.api.actions import Verb
 from tidegate.core.cohorts import match_text
 from tidegate.core.decision import (
-    AlignRoute,
     AnswerAction,
     CreateReplicaSet,
     DeleteReplicaSet,
     Effect,
     GiveBackDestination,
     HoldRollout,
-    MakeDestinations,
-    MakeRoute,
     PointDestination,
     ReleaseRollout,
     ScaleReplicaSet,
@@ -217,12 +214,10 @@ def applied(engine: Engine, state: State, effect: Effect) -> State:
             return state._replace(world=world._replace(held=held))
         case AnswerAction():
             return _with_world(state, world._replace(action=None))
-        case ScaleWorkload() | GiveBackDestination():
-            raise AssertionError("there is no Deployment in this world")
-        case MakeDestinations() | MakeRoute() | AlignRoute():
+        case ScaleWorkload() | GiveBackDestination() | StartHook() | StopHook():
+            raise AssertionError("there are no Deployments and no hooks in this world")
+        case _:
             raise AssertionError("all routes of this world are the user's")
-        case StartHook() | StopHook():
-            raise AssertionError("there are no hooks in this world")
 
 
 def scaled(world: World, revision: str, replicas: int) -> World:

@@ -6,8 +6,9 @@ import pytest
 
 from tests.views.bodies import NOW, body
 from tidegate.api.policy import Policy, RolloutPolicySpec, RolloutPolicyStatus
+from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import PolicyInForce, RolloutStatus
+from tidegate.api.status import RolloutStatus
 from tidegate.api.waits import WaitStatus
 from tidegate.views.conditions import conditions
 from tidegate.views.picture import picture, plain

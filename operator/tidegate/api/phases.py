@@ -1,6 +1,6 @@
 """Phases: each one picture of traffic and capacity, and what must be true to go on."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -11,7 +11,6 @@ from tidegate.api.checks import Gate, Guard
 from tidegate.api.hooks import Hook
 from tidegate.api.matching import HttpMatch
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
-
 
 
 class Phase(ApiModel):

@@ -228,6 +228,7 @@ Revision = Annotated[str, Field(max_length=limits.MAX_LABEL_CHARS)]
 Query = Annotated[str, Field(min_length=1, max_length=limits.MAX_QUERY_CHARS)]
 MetricValue = Annotated[float, Field(ge=-limits.MAX_VALUE, le=limits.MAX_VALUE)]
 Percent = Annotated[int, Field(ge=0, le=limits.MAX_WEIGHT_PERCENT)]
+Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
 Count = Annotated[int, Field(ge=0, le=limits.MAX_COUNT)]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,11 +12,13 @@ from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.hook_status import HookStatus
+from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
     Count,
     Detail,
+    Generation,
     Message,
     Percent,
     Reason,
@@ -28,8 +30,6 @@ from tidegate.api.scalars import (
 from tidegate.api.takeover import Pods, WorkloadStatus
 from tidegate.api.waits import WaitStatus
 from tidegate.api.wire import as_object, read_leniently
-
-Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
 
 
 class State(StrEnum):
@@ -167,23 +167,6 @@ class LastRun(ApiModel):
         max_length=limits.MAX_HISTORY,
         description="What happened in the run, oldest first.",
         json_schema_extra=ATOMIC,
-    )
-
-
-class PolicyInForce(ApiModel):
-    """A RolloutPolicy that holds for the Rollout."""
-
-    name: ShortText = Field(description="Name of the RolloutPolicy.")
-    generation: Generation = Field(description="metadata.generation that is applied.")
-    mode: Literal["enforce", "observe", "invalid"] = Field(
-        description="enforce; observe: only told; invalid: nothing goes on until it is mended."
-    )
-    guards: int = Field(
-        0, ge=0, le=limits.MAX_POLICY_GUARDS, description="Number of guards that it adds."
-    )
-    message: Message = Field("", description="Why it is invalid here, in one sentence.")
-    blind_since: Timestamp | None = Field(
-        None, description="Since when one of its guards cannot be read, in UTC."
     )
 
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tidegate.api.policy import Policy
-from tidegate.api.status import PolicyInForce, RolloutStatus
+from tidegate.api.policy_status import PolicyInForce
+from tidegate.api.status import RolloutStatus
 from tidegate.core import blindness, reasons
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run

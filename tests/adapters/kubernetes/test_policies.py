@@ -14,8 +14,9 @@ from tests.core.scenes import in_phase
 from tidegate.adapters.kubernetes import policies as module
 from tidegate.adapters.kubernetes import store
 from tidegate.adapters.kubernetes.policies import PolicyBook
+from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import PolicyInForce, RolloutStatus
+from tidegate.api.status import RolloutStatus
 
 POLICIES = "/apis/tidegate.io/v1alpha1/rolloutpolicies"
 NAMESPACES = "/api/v1/namespaces"
