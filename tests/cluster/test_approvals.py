@@ -165,7 +165,9 @@ def test_two_persons_of_two_roles_say_go_and_a_third_word_changes_nothing(stage:
         assert _answer(stage, shop, first)[0] == "Done"
         again = _asks(stage, shop, ANN, "approve", revision=revision)
         assert "already approved by ann" in _answer(stage, shop, again)[1]
-        stage.act(shop, "promote", "never mind the others")
+        around = _asks(stage, shop, DEV, "promote", reason="never mind the others")
+        result, why = _answer(stage, shop, around)
+        assert (result, "phase half waits for approval" in why) == ("Refused", True)
         stage.cluster.kubectl("delete", "rolebinding", "ben-approve", "-n", shop.namespace)
         wait_until(lambda: not _may(stage, shop, BEN, "approve"), NOTICED_S, "the right is gone")
         assert "cannot create" in _refused(stage, shop, BEN, "approve", revision=revision)
