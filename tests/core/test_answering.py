@@ -57,6 +57,18 @@ def test_a_retry_forgets_that_the_revision_was_sent_back():
     assert case.decided().status.reverted_revision is None
 
 
+@pytest.mark.parametrize(("asked_s", "again"), [(2.5, False), (0.5, True), (-1.0, True)])
+def test_a_retry_that_was_asked_for_in_a_run_starts_none_after_it(asked_s, again):
+    """Of a hook that failed, say: then somebody aborted."""
+    ended = in_phase(actions=(asked(Verb.ABORT),)).decided().status.last_run
+    ended = ended.model_copy(update={"finished_at": ago(10)})
+    late = asked(Verb.RETRY, seconds_ago=10 + asked_s)
+    case = at_rest(target="B", actions=(late,))
+    status = case.status_with(reverted_revision="B", last_run=ended).decided().status
+    assert (status.reverted_revision is None) is again
+    assert status.last_action.result == ("Done" if again else "Refused")
+
+
 @pytest.mark.parametrize(
     ("case", "verb", "told"),
     [

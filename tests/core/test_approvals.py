@@ -368,3 +368,17 @@ def test_another_run_of_the_same_revision_asks_anew():
     reverted = at_rest(target="B").status_with(reverted_revision=None, last_run_number=3)
     begun = reverted.decided().status
     assert begun.run.approvals is None
+
+
+def test_a_no_go_does_not_wait_for_the_answer_to_somebody_else():
+    case = waiting(half=QA_LEADS)
+    approved = go(uid="u1", groups=("qa",))
+    first = case.with_(actions=(approved,)).decided()
+    assert first.status.last_action.uid == "u1"
+    no_go = go("ben", verb=Verb.REJECT, uid="u2")
+    decision = case.with_(status=first.status, actions=(approved, no_go)).decided()
+    assert decision.status.run is None
+    assert decision.effect == SetWeight("shop", 0)
+
+
+QA_LEADS = guarded(required=2, groups=("qa",))

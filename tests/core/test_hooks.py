@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from tests.core.scenes import NOW, Case, ago, asked, at_rest, in_phase, pods, read, spec
+from tests.core.test_freezing import FREEZE
 from tidegate.api.actions import Verb
 from tidegate.api.checks import Gate
 from tidegate.api.hook_status import HookResult, HookStatus
@@ -153,6 +154,45 @@ def test_on_failure_says_what_follows(then, phase):
         assert isinstance(decision.effect, SetWeight)
         assert decision.effect.weight == 0
         assert decision.status.reverted_revision == "B"
+
+
+@pytest.mark.parametrize("held_up", ["by a freeze", "by a pause", "by a gate"])
+def test_traffic_goes_back_for_a_hook_whatever_else_is_waited_for(held_up):
+    ten, half = phases(_reverting())
+    if held_up == "by a gate":
+        ten = ten.model_copy(update={"gates": (Gate(metric="errors", max=0.005),)})
+    case = in_phase(
+        spec=spec(phases=(ten, half), paused=held_up == "by a pause"),
+        policies=(FREEZE,) if held_up == "by a freeze" else (),
+    )
+    failed = entry(_reverting(), result=HookResult.FAILED, attempt=2, message="no data")
+    decision = seen(case, failed, None)
+    assert decision.status.run is None
+    assert decision.effect == SetWeight("shop", 0)
+    assert "hook warm of phase half failed: no data" in decision.status.message
+
+
+def _reverting() -> Hook:
+    return WARM.model_copy(update={"on_failure": "revert"})
+
+
+def test_who_asked_to_leave_the_phases_out_begins_no_hook_while_it_cannot():
+    skipped_to = Phase(name="ten", weight=10, hooks=(WARM,))
+    case = in_phase(spec=spec(phases=(skipped_to,)), weights=(0,), policies=(FREEZE,))
+    entered = PhaseStatus(index=0, name="ten", entered_at=ago(1))
+    run = case.status.run
+    assert run is not None
+    status = case.status_with(
+        phase=entered, run=run.model_copy(update={"skip_to_end": True})
+    ).decided()
+    assert status.status.hooks == ()
+
+
+@pytest.mark.parametrize(("view", "sent"), [(None, False), (HookView(HookSight.RUNNING), True)])
+def test_only_a_try_that_was_seen_can_be_missed(view, sent):
+    made = seen(hooked(WARM), entry(sent_at=None), view)
+    assert [one.sent_at is not None for one in made.status.hooks] == [sent]
+    assert isinstance(made.effect, StartHook) is not sent
 
 
 def test_in_mode_observe_a_failed_hook_holds_nothing():

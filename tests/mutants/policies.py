@@ -147,8 +147,8 @@ MUTANTS = (
         "a phase is entered in a freeze",
         ISSUE,
         "core/entering.py",
-        "        or freezing.holds(scene, waits)\n",
-        "",
+        "        freezing.holds(scene, waits)\n        or hooks.leaving(scene)\n",
+        "        hooks.leaving(scene)\n",
         (FREEZING + "test_no_phase_is_entered_in_a_window",),
     ),
     Mutant(

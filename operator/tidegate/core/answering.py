@@ -7,6 +7,7 @@ between finds the uid and only answers, so nothing is done twice.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Literal
 
 from tidegate.api.actions import Action, Verb
@@ -18,17 +19,22 @@ from tidegate.core.journal import note_run
 from tidegate.core.running import enter
 from tidegate.core.scene import Scene, Step, changed
 
+DATED_TO_S = 1.0
+"""The API server dates actions to the second."""
 URGENT = {Verb.ABORT: 0, Verb.REJECT: 1}
 """What sends traffic back goes before all that was asked for earlier."""
 
 
 def abort(scene: Scene) -> Step | None:
-    """Carry out a pending abort of the run that is on: it wins over everything."""
+    """Carry out a pending abort or reject of the run that is on: it wins over everything."""
     if scene.run is None:
         return None
     for action in sorted(scene.observed.actions, key=_urgency):
-        if action.verb is Verb.ABORT and not _idle(scene, action):
-            return _recorded(_abort(scene, action), action, scene)
+        if action.verb not in URGENT or _idle(scene, action):
+            continue
+        step = VERBS[action.verb](scene, action)
+        if step.reason != reasons.ACTION_REFUSED:  # what is refused is answered in its turn
+            return _recorded(step, action, scene)
     return None
 
 
@@ -252,9 +258,21 @@ def _skipped(scene: Scene, action: Action, here: int, there: int) -> Step:
     return Step(entered.status, None, (note, *entered.notes), entered.reason, message)
 
 
-def _retry(scene: Scene, _action: Action) -> Step:
+def _outdated(scene: Scene, action: Action) -> str | None:
+    """Why a retry that was asked for in a run is none of what that run has left since."""
+    last, asked_at = scene.status.last_run, action.created_at
+    if scene.run is not None or last is None or asked_at is None:
+        return None
+    if asked_at + timedelta(seconds=DATED_TO_S) > last.finished_at:
+        return None
+    return f"it was asked before run {last.number} ended ({last.reason}); look at it, and ask again"
+
+
+def _retry(scene: Scene, action: Action) -> Step:
     if (failed := hooks.held(scene)) is not None:
         return hooks.retried(scene, failed)
+    if (why := _outdated(scene, action)) is not None:
+        return _refuse(scene, why)
     reverted = scene.status.reverted_revision
     if reverted is None or reverted != scene.target:
         return _refuse(

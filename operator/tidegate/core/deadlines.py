@@ -18,6 +18,7 @@ from tidegate.core import freezing, reasons
 from tidegate.core.approvals import awaited
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
+from tidegate.core.measuring import obstacle_to_pass
 from tidegate.core.scene import Scene, Step, changed
 
 
@@ -26,8 +27,8 @@ def counted_since(scene: Scene) -> datetime | None:
     phase, entered = _on(scene), scene.status.phase
     if phase is None or entered is None or phase.deadline_s is None or scene.paused:
         return None
-    if awaited(scene.spec, scene.status, scene.now) is not None:
-        return None  # as in a pause: it waits for people
+    if awaited(scene.spec, scene.status, scene.now) is not None and not obstacle_to_pass(scene):
+        return None  # as in a pause: it waits for people alone
     if freezing.current(scene) is not None:
         return None
     known = scene.status.deadline_since

@@ -151,6 +151,7 @@ RULES: tuple[Callable[[Scene], Step | None], ...] = (
     undoing.sends,
     answering.abort,
     revert.on_trouble,
+    hooks.sends_back,
     observing.step,
     answering.answer,
     revert.found_back,

@@ -10,9 +10,9 @@ def obstacle(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place (or the promotion, after the last) is not entered yet."""
     waits = f"{_next(scene, index)} waits"
     return (
-        hooks.leaving(scene)
+        freezing.holds(scene, waits)
+        or hooks.leaving(scene)
         or approving.obstacle(scene, index)
-        or freezing.holds(scene, waits)
         or hooks.door(scene, index)
     )
 

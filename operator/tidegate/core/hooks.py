@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from tidegate.api.hook_status import HookResult, HookStatus
 from tidegate.api.hooks import Hook
@@ -56,9 +56,11 @@ def leaving(scene: Scene) -> Step | None:
 
 def before_weight(scene: Scene) -> Step | None:
     """The same inside a phase until it begins, for a person may have skipped past its door."""
-    at = scene.status.phase
+    at, run = scene.status.phase, scene.run
     if scene.phase is None or at is None or at.started_at is not None:
         return None
+    if run is not None and run.skip_to_end:
+        return None  # it leaves the phase as soon as it may
     step = _first_open(scene, of_phase(scene.phase, "before"))
     return step and (not_paused(scene) or step)
 
@@ -85,8 +87,8 @@ def _towards(scene: Scene, place: Place) -> Step | None:
 
 def _failed(scene: Scene, place: Place, entry: HookStatus) -> Step | None:
     """No try is left: what is done is the hook's `onFailure`. In mode observe it is only told."""
-    then = place.hook.on_failure if isinstance(place.hook, Hook) else None
-    if then == "ignore" or scene.observing:
+    then = _then(scene, place)
+    if then == "ignore":
         return None
     message = f"{place.title} failed: {entry.message}"
     if then == "revert":
@@ -96,6 +98,22 @@ def _failed(scene: Scene, place: Place, entry: HookStatus) -> Step | None:
         reason=reasons.HOOK_FAILED,
         message=f"{message}. Ask retry to run it again, skip to leave the phase out, or abort",
     )
+
+
+def _then(scene: Scene, place: Place) -> Literal["hold", "revert", "ignore"]:
+    """What its failure asks for: mode observe only tells, and what runs after a run is told."""
+    if scene.observing or not isinstance(place.hook, Hook):
+        return "ignore"
+    return place.hook.on_failure or "hold"
+
+
+def sends_back(scene: Scene) -> Step | None:
+    """Traffic goes back for a hook that failed for good, whatever else the run waits for."""
+    for place in awaited(scene):
+        entry = entry_of(scene.status, place.id_in(scene.run.number)) if scene.run else None
+        if entry is not None and _hopeless(entry) and _then(scene, place) == "revert":
+            return _failed(scene, place, entry)
+    return None
 
 
 def held(scene: Scene) -> Place | None:
@@ -156,9 +174,8 @@ def _waits(scene: Scene, place: Place, entry: HookStatus) -> Step:
     view = scene.observed.hooks.get(view_key(entry))
     message = _waiting_text(place, entry)
     if view is None:
-        made = entry if entry.sent_at else entry.model_copy(update={"sent_at": scene.now})
-        status = with_entry(scene.status, made)
-        return Step(status, StartHook(entry, place.hook), (), reasons.WAITING_FOR_HOOK, message)
+        made = StartHook(entry, place.hook)
+        return Step(scene.status, made, (), reasons.WAITING_FOR_HOOK, message)
     limit = _overdue_at(place, view)
     if limit is not None and scene.now >= limit:
         why = f"its Job did not end within timeout {place.hook.timeout_s:g}s and is deleted"
@@ -207,6 +224,9 @@ def recorded(scene: Scene) -> RolloutStatus:
         view = scene.observed.hooks.get(view_key(entry))
         if entry.result is not HookResult.RUNNING or view is None:
             continue
+        if entry.sent_at is None:  # only what was seen can be missed: a write may have failed
+            entry = entry.model_copy(update={"sent_at": scene.now})  # noqa: PLW2901 — the same try
+            status = with_entry(status, entry)
         if view.sight in (HookSight.SUCCEEDED, HookSight.FAILED):
             ended = _finished(entry, view, scene.now)
             status = _journal(with_entry(status, ended), scene.now, ended, _note(ended))

@@ -11,7 +11,10 @@ from tidegate.core.observation import HookView
 
 @dataclass(frozen=True, slots=True)
 class HookCall:
-    """One try of a call. `told` is its content; `call_id` is the same for every delivery of it."""
+    """One try of a call. `told` is its content; `call_id` is the same for every delivery of it.
+
+    `address` is the Service's own cluster IP: what a name leads to may change on the way.
+    """
 
     namespace: str
     service: str
@@ -20,6 +23,7 @@ class HookCall:
     timeout_s: float
     call_id: str
     told: Mapping[str, str | int]
+    address: str
 
 
 class Caller(Protocol):

@@ -23,6 +23,7 @@ from tidegate.ports.hooks import HookCall
 CRON = "/apis/batch/v1/namespaces/shop/cronjobs/preload"
 JOBS = "/apis/batch/v1/namespaces/shop/jobs"
 SERVICE = "/api/v1/namespaces/shop/services/checker"
+OWN = {"selector": {"app": "checker"}, "clusterIP": "10.96.0.7", "ports": [{"port": 8080}]}
 POD = "/api/v1/namespaces/shop/pods/web-3-warm-abc"
 KEY = ("shop", "web")
 WARM = Hook(name="warm", cron_job="preload", timeout_s=90.5)
@@ -230,10 +231,7 @@ async def test_a_job_of_nobody_any_more_is_deleted_and_one_that_is_gone_is_fine(
 
 async def test_a_call_is_sent_once_and_its_answer_kept_until_it_is_recorded(fake, cluster, caller):
     called = entry(CHECK)
-    fake.put(
-        SERVICE,
-        {"metadata": {"name": "checker", "namespace": "shop"}, "spec": {"ports": [{"port": 8080}]}},
-    )
+    fake.put(SERVICE, {"metadata": {"name": "checker", "namespace": "shop"}, "spec": OWN})
     _stored(fake, cluster, called)
     assert await _seen(cluster, called) is None
     await cluster.apply(rollout(), StartHook(called, CHECK))
@@ -244,6 +242,10 @@ async def test_a_call_is_sent_once_and_its_answer_kept_until_it_is_recorded(fake
     assert (await _seen(cluster, called)).message == "fine"
     sent = caller.calls
     assert [(one.service, one.port, one.path) for one in sent] == [("checker", 8080, "/verify")]
+    assert sent[0].address == OWN["clusterIP"]
+    assert [sent[0].told[name] for name in ("service", "port", "path")] == [
+        *("checker", 8080, "/verify")
+    ]
     assert sent[0].call_id == sent[0].told["id"] == "u1/3/phase/ten/before/check/1"
     _stored(fake, cluster, called.model_copy(update={"result": HookResult.SUCCEEDED}))
     assert await _seen(cluster, called) is None
@@ -254,7 +256,10 @@ async def test_a_call_is_sent_once_and_its_answer_kept_until_it_is_recorded(fake
     [
         (None, "there is no Service checker"),
         ({"type": "ExternalName", "externalName": "kubernetes.default.svc"}, "ExternalName"),
-        ({"ports": [{"port": 80}, {"port": 9090}]}, "has no port 8080; it has 80, 9090"),
+        (OWN | {"ports": [{"port": 80}, {"port": 9090}]}, "has no port 8080; it has 80, 9090"),
+        (OWN | {"selector": None}, "has no selector or no cluster IP"),
+        (OWN | {"clusterIP": "None"}, "has no selector or no cluster IP"),
+        (OWN | {"clusterIP": ""}, "has no selector or no cluster IP"),
     ],
 )
 async def test_a_service_that_leads_elsewhere_is_not_called(fake, cluster, caller, spec, words):

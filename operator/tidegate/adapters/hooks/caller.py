@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from weakref import WeakValueDictionary
 
 import aiohttp
 from yarl import URL
@@ -25,6 +26,8 @@ ANSWER_MAX_BYTES = 16 * 1024
 """As much of an answer is read; the rest is not, for only a sentence of it is kept."""
 CONNECT_TIMEOUT_S = 5.0
 CONCURRENT_MAX = 64
+CONCURRENT_EACH_MAX = 8
+"""Of one namespace: whose Services are slow, waits for itself alone."""
 JSON = "application/json"
 
 STATUS_REDIRECT = range(300, 400)
@@ -33,8 +36,7 @@ STATUS_GOOD = range(200, 300)
 
 def in_cluster(call: HookCall) -> URL:
     """Where a Service of the cluster answers."""
-    host = f"{call.service}.{call.namespace}.svc"
-    return URL.build(scheme="http", host=host, port=call.port, path=call.path)
+    return URL.build(scheme="http", host=call.address, port=call.port, path=call.path)
 
 
 class HttpCaller:
@@ -47,9 +49,16 @@ class HttpCaller:
         self._clock = clock
         self._address = address
         self._session: aiohttp.ClientSession | None = None
+        self._all = asyncio.Semaphore(CONCURRENT_MAX)
+        self._each: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def call(self, call: HookCall) -> HookView:
-        """Send it once; what came of it."""
+        """Send it once, when it is its turn; what came of it. Its time begins then."""
+        each = self._each.setdefault(call.namespace, asyncio.Semaphore(CONCURRENT_EACH_MAX))
+        async with each, self._all:
+            return await self._sent(call)
+
+    async def _sent(self, call: HookCall) -> HookView:
         body = json.dumps(call.told, separators=(",", ":")).encode()
         try:
             async with asyncio.timeout(call.timeout_s):
@@ -74,7 +83,9 @@ class HttpCaller:
     async def _exchange(self, call: HookCall, body: bytes) -> HookView:
         key_file, now_s = self._config.signing_key_file, self._clock.now().timestamp()
         signed = await asyncio.to_thread(signed_headers, key_file, now_s, body)
-        headers = {"Content-Type": JSON, "Idempotency-Key": call.call_id, **signed}
+        host = f"{call.service}.{call.namespace}.svc:{call.port}"
+        named = {"Host": host, "Content-Type": JSON, "Idempotency-Key": call.call_id}
+        headers = named | signed
         async with self._opened().post(
             self._address(call), data=body, headers=headers, allow_redirects=False
         ) as response:

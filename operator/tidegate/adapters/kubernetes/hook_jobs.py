@@ -32,8 +32,12 @@ LEFT_OUT: Final = (
     "podFailurePolicy",
     "backoffLimitPerIndex",
     "maxFailedIndexes",
+    "completions",
+    "parallelism",
+    "completionMode",
+    "successPolicy",
 )
-"""What belongs to another Job, or would start a pod a second time."""
+"""What belongs to another Job, or would start more than one pod."""
 
 
 def facts_of(rollout: Rollout, entry: HookStatus) -> dict[str, str | int]:

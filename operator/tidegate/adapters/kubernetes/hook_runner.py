@@ -35,6 +35,7 @@ from tidegate.ports.hooks import Caller, HookCall
 PODS_MAX = 10
 """Pods of one Job whose last words are looked at."""
 EXTERNAL_NAME = "ExternalName"
+HEADLESS = "None"
 
 logger = logging.getLogger(__name__)
 
@@ -182,46 +183,60 @@ class HookRunner:
         key, tried = (rollout.namespace, rollout.name), view_key(entry)
         if (key, tried) in self._calls:
             return
-        obstacle = await self._unreachable(rollout, hook)
-        if obstacle or self._caller is None:
-            self._failed(rollout, entry, obstacle or "this operator sends no calls")
+        try:
+            address = await self._address_of(rollout, hook)
+        except ValueError as obstacle:
+            self._failed(rollout, entry, str(obstacle))
+            return
+        if self._caller is None:
+            self._failed(rollout, entry, "this operator sends no calls")
             return
         call_id = f"{rollout.uid}/{tried}"
+        service, port, path = hook.service or "", hook.port or PORT_USUAL, hook.path or PATH_USUAL
         told = {**facts_of(rollout, entry), "try": entry.attempt, "id": call_id}
         call = HookCall(
             namespace=rollout.namespace,
-            service=hook.service or "",
-            port=hook.port or PORT_USUAL,
-            path=hook.path or PATH_USUAL,
+            service=service,
+            port=port,
+            path=path,
             timeout_s=hook.timeout_s,
             call_id=call_id,
-            told=told,
+            told=told | {"service": service, "port": port, "path": path},
+            address=address,
         )
         self._keep(key, tried, HookView(HookSight.RUNNING))
         task = asyncio.create_task(self._answered(self._caller, call, key, tried))
         self._calls[(key, tried)] = task
         task.add_done_callback(partial(self._over, (key, tried)))
 
-    async def _unreachable(self, rollout: Rollout, hook: HookWork) -> str:
-        """Why the Service is not to be called; "" if it is.
+    async def _address_of(self, rollout: Rollout, hook: HookWork) -> str:
+        """The cluster IP of the Service. Raises ValueError, with why, where it is not to be called.
 
-        A name for somewhere else would let a Rollout's author reach what only the operator can.
+        A name for somewhere else, or endpoints that somebody wrote by hand, would let a Rollout's
+        author reach what only the operator can.
         """
         name, port = hook.service or "", hook.port or PORT_USUAL
         key = (rollout.namespace, name)
         try:
             body = await self._services.get(key, (rollout.namespace, rollout.name))
         except (ApiRefused, Gone) as error:
-            return f"Service {name} cannot be read: {error}"
+            raise ValueError(f"Service {name} cannot be read: {error}") from error
         if body is None:
-            return f"there is no Service {name} in namespace {rollout.namespace}"
+            raise ValueError(f"there is no Service {name} in namespace {rollout.namespace}")
         spec = body.get("spec") or {}
         if spec.get("type") == EXTERNAL_NAME:
-            return f"Service {name} is an ExternalName, which leads out of the namespace"
+            raise ValueError(f"Service {name} is an ExternalName, which leads out of the namespace")
         ports = [one.get("port") for one in spec.get("ports") or ()]
         if port not in ports:
-            return f"Service {name} has no port {port}; it has {', '.join(map(str, ports))}"
-        return ""
+            has = ", ".join(map(str, ports))
+            raise ValueError(f"Service {name} has no port {port}; it has {has}")
+        address = str(spec.get("clusterIP") or "")
+        if not spec.get("selector") or address in ("", HEADLESS):
+            raise ValueError(
+                f"Service {name} has no selector or no cluster IP of its own; call one that "
+                "selects pods of the namespace"
+            )
+        return address
 
     async def _answered(self, caller: Caller, call: HookCall, key: Key, tried: str) -> None:
         self._keep(key, tried, await caller.call(call))
@@ -240,15 +255,18 @@ class HookRunner:
             task.cancel()
         if not entry.job:
             return
-        job = self._jobs.known((rollout.namespace, entry.job))
-        options: dict[str, Any] = {
-            "kind": "DeleteOptions",
-            "apiVersion": "v1",
-            "propagationPolicy": "Background",
-            "preconditions": {"uid": uid_of(job)} if job is not None else {},
-        }
+        path = JOBS.path(rollout.namespace, entry.job)
         try:
-            await self._api.request("DELETE", JOBS.path(rollout.namespace, entry.job), body=options)
+            job = await self._api.request("GET", path)
+            if not owned_by(job, rollout.uid):
+                return
+            options: dict[str, Any] = {
+                "kind": "DeleteOptions",
+                "apiVersion": "v1",
+                "propagationPolicy": "Background",
+                "preconditions": {"uid": uid_of(job)},
+            }
+            await self._api.request("DELETE", path, body=options)
         except (Gone, Conflict):
             return  # it is gone, or another one came in its place
         except ApiRefused as error:
