@@ -124,7 +124,7 @@ def test_generating_twice_writes_the_same_bytes(tmp_path):
 
 @each_kind
 def test_a_crd_stays_small_enough_for_client_side_apply(kind):
-    assert len(json.dumps(crd(kind))) < 100_000
+    assert len(json.dumps(crd(kind))) < 120_000  # an annotation takes 262,144
 
 
 def test_a_model_that_contains_itself_is_refused_at_build_time():

@@ -259,6 +259,7 @@ NOT_YET = [
         for field, value in (UNBUILT_PARTS | {"test": "sequential"}).items()
     ),
     (("phases.1.approval", {}), ("phases[1].approval", None)),
+    (("variants", [{"name": "a", "patch": {"metadata": None}}]), ("variants", None)),
     (("phases.1.hooks", [{"name": "warm", "cronJob": "warm"}]), ("phases[1].hooks", None)),
     *(
         ((where, what(COMPARE | {field: value})), (f"{path}.compare.{field}", None))

@@ -31,6 +31,8 @@ MAX_MEMBERS: Final = 16
 MAX_MEMBERS_ASKED: Final = 256
 """Members that guards and gates ask for at once: so many are scored in some tenths of a second."""
 MAX_HOOKS: Final = 8
+MAX_VARIANTS: Final = 4
+"""Arms of an experiment beside stable and canary."""
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
 MAX_APPROVERS: Final = 16
@@ -53,8 +55,9 @@ MAX_POLICIES: Final = 8
 """RolloutPolicies that may hold for one Rollout."""
 MAX_POLICY_METRICS: Final = 16
 MAX_POLICY_GUARDS: Final = 8
-MAX_CHECKS: Final = 128
-"""Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies."""
+MAX_CHECKS: Final = 640
+"""Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies:
+of the canary, and of each of 4 variants."""
 MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
 MAX_TEST_VALUES: Final = 40

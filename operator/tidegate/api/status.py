@@ -24,6 +24,7 @@ from tidegate.api.scalars import (
     UserName,
 )
 from tidegate.api.takeover import Pods, WorkloadStatus
+from tidegate.api.variants import VariantStatus
 from tidegate.api.wire import as_object, read_leniently
 
 Generation = Annotated[int, Field(ge=-1, le=limits.MAX_GENERATION)]
@@ -188,9 +189,10 @@ class TrafficStatus(ApiModel):
     match: Detail = Field(
         "", description="Headers whose requests all go to the canary, whatever the weight."
     )
+    variants: Detail = Field("", description="What variants get, such as `a 25 %, b 25 %`.")
     weight_since: Timestamp | None = Field(
         None,
-        description="Since when all routes give that weight, and match these headers, in UTC; "
+        description="Since when all routes give these shares, and match these headers, in UTC; "
         "none while they differ.",
     )
     stable: Revision | None = Field(
@@ -331,6 +333,12 @@ class RolloutStatus(ApiModel):
         json_schema_extra=keyed_by("name"),
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
+    variants: tuple[VariantStatus, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="The variants that are in use, by name; empty when all are home.",
+        json_schema_extra=keyed_by("name"),
+    )
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(
         None, description="When a person last resumed it; earlier breaches do not pause again."

@@ -43,6 +43,7 @@ NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
         _is_set,
         "approvals are not built yet; leave approval out and pause the Rollout instead",
     ),
+    "spec.variants": (_is_set, "variants are not built yet; leave them out"),
     "spec.phases[].hooks": (_is_set, "hooks are not built yet; leave them out"),
 }
 """Path without indices: whether a value asks for the feature, and what to say then."""
