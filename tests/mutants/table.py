@@ -21,6 +21,7 @@ from tests.mutants import (
     stale_views,
     takeovers,
     traffic_order,
+    variants,
 )
 from tests.mutants.mutant import Mutant
 
@@ -40,6 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *providers.MUTANTS,
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
+    *variants.MUTANTS,
 )
 
 SLICE = 4

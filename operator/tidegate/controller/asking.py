@@ -110,11 +110,16 @@ class Asker:
             self._answered(asked, answers.get(asked.key, failed))
 
 
-def question_of(bound: Bound, arms: Arms, metric: Metric | None) -> Question | None:
-    """The question that a guard or gate asks of the run, or None for an unknown metric."""
-    if metric is None:
+def question_of(
+    bound: Bound, arms: Arms, metric: Metric | None, variant: str = ""
+) -> Question | None:
+    """The question that a guard or gate asks of the run's revision, or of a variant.
+
+    None for an unknown metric, or a variant that is not known.
+    """
+    subject = dict(arms.variants).get(variant) if variant else arms.measured or arms.canary
+    if metric is None or subject is None:
         return None
-    subject = arms.measured or arms.canary
     # A revision beside itself is never worse: there has to be another one to compare with.
     other = arms.stable if arms.stable.revision != subject.revision else None
     counts = tested(bound)

@@ -354,16 +354,19 @@ class Loop:
         wake_at = decision.wake_at
         asked: list[Asked] = []
         scene = Scene(rollout, memory.working, observed, now)
-        bounds = {check.id: check.bound for check in scene.probes()}
+        checks = {check.id: check for check in scene.probes()}
         for ask in decision.asks if arms is not None else ():
-            bound = bounds.get(ask.check_id) if ask.check_id is not None else None
+            check = checks.get(ask.check_id) if ask.check_id is not None else None
+            bound = check.bound if check else None
             metric = rollout.metric(ask.check_id or "", bound.metric) if bound else None
             due = self._due(ask, bound, memory)
             if due is not None and now < due:
                 # The answer was older than the question; asking at once again would not help.
                 wake_at = due if wake_at is None else min(wake_at, due)
                 continue
-            question = question_of(bound, arms, metric) if bound and arms else None
+            question = None
+            if check is not None and arms is not None:
+                question = question_of(check.bound, arms, metric, check.variant)
             if ask.check_id in memory.asking or arms is None or (ask.check_id and not question):
                 continue
             memory.asking.add(ask.check_id)

@@ -34,6 +34,7 @@ from tidegate.core import (
     revert,
     running,
     undoing,
+    variants,
     warning,
 )
 from tidegate.core.breaches import alarms, breaches
@@ -235,10 +236,13 @@ def _paused_by_guard(scene: Scene) -> Step | None:
 def _with_draining(scene: Scene, step: Step) -> Step:
     """Old pods are let go beside whatever else is waited for."""
     after = Scene(scene.rollout, step.status, scene.observed, scene.now)
-    drained = draining.step(after)
+    home = variants.home(after) if after.run is not None else None
+    drained = home if home is not None and home.effect is not None else draining.step(after)
+    drained = drained or home
     if drained is None:
         return step
-    times = [time for time in (step.wake_at, drained.wake_at) if time is not None]
+    wakes = (step.wake_at, drained.wake_at, home.wake_at if home is not None else None)
+    times = [time for time in wakes if time is not None]
     return replace(
         step,
         status=drained.status,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, entering, observing, reasons, shifting
+from tidegate.api.variants import and_variants
+from tidegate.core import deadlines, entering, observing, reasons, shifting, variants
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share
 from tidegate.core.decision import Note
@@ -68,8 +69,9 @@ def _hold_phase(scene: Scene) -> Step:
         or canary_alive(scene)
         or canary_pointed(scene)
         or shifting.back(scene, phase.weight)
-        or weight_down(scene, phase.weight, phase.match)
+        or weight_down(scene, phase.weight, phase.match, variants.in_place(scene))
         or canary_ready(scene)
+        or variants.prepared(scene)
         or _weight_up(scene, phase)
         or _realised(scene)
         or shifting.shrunk(scene, phase.weight)
@@ -108,7 +110,7 @@ def enter(scene: Scene, index: int) -> Step:
         moved = note_run(moved, scene.now, "promotion", reasons.PROMOTING, message)
         return Step(moved, notes=(Note(reasons.PROMOTING, message),), reason=reasons.PROMOTING)
     phase = scene.spec.phases[index]
-    share = f"{phase.weight} % of traffic{and_matched(phase.match)}"
+    share = f"{phase.weight} % of traffic{and_matched(phase.match)}{and_variants(phase.shares)}"
     message = f"phase {phase.name}: {share}, hold {phase.hold_s:g}s"
     status = changed(
         scene.status,
@@ -143,10 +145,10 @@ def _weight_up(scene: Scene, asked: Phase) -> Step | None:
     unbroken, though the canary had less than its share. More than its share it loses at once: that
     tried it no less.
     """
-    step, phase = weight_to(scene, asked.weight, asked.match), scene.status.phase
+    step, phase = weight_to(scene, asked.weight, asked.match, asked.shares), scene.status.phase
     if step is None or step.effect is None or phase is None or phase.started_at is None:
         return step
-    share = f"{asked.weight} %{and_matched(asked.match)}"
+    share = f"{asked.weight} %{and_matched(asked.match)}{and_variants(asked.shares)}"
     message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
     stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
     return Step(stopped, reason=reasons.WAITING_FOR_TRAFFIC, message=message)
@@ -198,6 +200,7 @@ def _realised_since(scene: Scene) -> datetime | None:
         seen = share(
             traffic, run.to_revision, phase.weight, since, written=written, at_least=matched
         )
+        seen = variants.together(seen, variants.realised(scene, traffic, since))
     settled = since + scene.settle
     if phase.match and scene.now < settled:
         return None  # who has which headers nobody counts: time has to stand in for that part

@@ -189,6 +189,7 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
                 None,
                 (
                     clean(f"and all requests with {traffic.match}") if traffic.match else "",
+                    clean(f"variants {traffic.variants}") if traffic.variants else "",
                     "proxies are not there yet" if waiting else "",
                 ),
             )

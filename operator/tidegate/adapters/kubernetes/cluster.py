@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 
 from tidegate.adapters.kubernetes import revisions, routing
 from tidegate.adapters.kubernetes.api import MERGE_PATCH, Api, patched
+from tidegate.adapters.kubernetes.arms import arms_of
 from tidegate.adapters.kubernetes.claims import claim_of, conflicts
 from tidegate.adapters.kubernetes.content import Contents
 from tidegate.adapters.kubernetes.freshness import Grounds
@@ -48,7 +48,7 @@ from tidegate.api.policy_checks import problems_of
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.scalars import format_timestamp
-from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.status import RolloutStatus
 from tidegate.api.support import unsupported
 from tidegate.core import reasons
 from tidegate.core.decision import (
@@ -70,7 +70,7 @@ from tidegate.core.decision import (
 )
 from tidegate.core.observation import Observed, Problem
 from tidegate.ports.cluster import Conflict, Gone
-from tidegate.ports.metrics import Arms, Subject
+from tidegate.ports.metrics import Arms
 
 USERS_KINDS = (
     VIRTUAL_SERVICES,
@@ -187,6 +187,7 @@ class KubernetesCluster:
             workload=workload.view,
             workload_missing=workload.missing,
             own_routes=tuple(routing.own),
+            variants={} if content.problems else revisions.of_variants(written),
         )
 
     def _stable(self, key: Key) -> str:
@@ -243,29 +244,7 @@ class KubernetesCluster:
     def arms(self, rollout: Rollout, status: RolloutStatus) -> Arms | None:
         """Who the metrics questions are about, or None while the routes cannot be read."""
         key = (rollout.namespace, rollout.name)
-        sight = self._sights.get(key)
-        if sight is None or sight.routing.pair is None:
-            return None
-        pair = sight.routing.pair
-        traffic, run = status.traffic, status.run
-        canary = run.to_revision if run else (traffic.canary if traffic else None)
-        since = traffic.canary_since if traffic and run and traffic.canary == canary else None
-        began = run.started_at if run else None
-        subjects = [
-            Subject(*key, revision or "", target.host, target.subset, moment, began)
-            for target, revision, moment in (
-                (pair.stable, status.stable_revision, None),
-                (pair.canary, canary, since),
-            )
-        ]
-        owned = [view_of(body) for body in sight.sets]
-        names = tuple(sorted({view.name for view in owned if view is not None}))
-        measured = None
-        if run is not None and run.stage is Stage.BAKING and traffic is not None:
-            served_by_canary = traffic.weight > 0 and traffic.canary == run.to_revision
-            if not served_by_canary:
-                measured = replace(subjects[0], since=traffic.stable_since)
-        return Arms(*key, names, subjects[0], subjects[1], measured)
+        return arms_of(key, self._sights.get(key), status)
 
     # ------------------------------------------------------------------ doing
 
@@ -299,14 +278,13 @@ class KubernetesCluster:
             case CreateReplicaSet():
                 lost = self._lost.of((rollout.namespace, rollout.name), rollout.uid)
                 written = revisions.written(rollout, sight.workload, sight.content)
-                await self._sets.create(written, effect, lost)
+                await self._sets.create(revisions.as_variant(written, effect.variant), effect, lost)
             case ScaleReplicaSet():
                 await self._sets.scale(effect, sight.set_named(effect.replica_set))
             case DeleteReplicaSet():
                 await self._sets.delete(effect, sight.set_named(effect.replica_set))
-            case SetWeight(name, weight, match):
-                change = routing.weight_change(rollout.namespace, name, read, weight, match)
-                await self._change(change)
+            case SetWeight():
+                await self._change(routing.weight_change(rollout.namespace, read, effect))
             case PointDestination(destination=destination, revision=revision):
                 await self._change(routing.destination_change(rollout, read, destination, revision))
             case SwitchService(revision=revision):
