@@ -88,12 +88,11 @@ def after_phase(scene: Scene) -> tuple[Place, ...]:
 
 
 def at_door(scene: Scene, index: int) -> tuple[Place, ...]:
-    """What has to be over before the phase at that place, or the promotion, is entered."""
+    """What has to be over before the phase at that place is entered; () for the promotion."""
     run, phases = scene.run, scene.spec.phases
     if run is None or run.undo or run.skip_to_end:
         return ()
-    ahead = of_phase(phases[index], "before") if index < len(phases) else ()
-    return after_phase(scene) + ahead
+    return of_phase(phases[index], "before") if index < len(phases) else ()
 
 
 def place_of(scene: Scene, entry: HookStatus) -> Place | None:

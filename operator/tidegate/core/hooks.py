@@ -45,12 +45,12 @@ Kubernetes itself ends it at its timeout; this is for a Job that nobody takes ca
 
 
 def door(scene: Scene, index: int) -> Step | None:
-    """Why the phase at that place (or the promotion) is not entered yet: a hook is not over."""
+    """Why the phase at that place is not entered yet: a hook before it is not over."""
     return _first_open(scene, at_door(scene, index))
 
 
 def leaving(scene: Scene) -> Step | None:
-    """The same of the phase that is on alone: it is not over while a hook after it is not."""
+    """Why the phase that is on is not left yet: a hook after it is not over."""
     return _first_open(scene, after_phase(scene))
 
 
@@ -220,12 +220,12 @@ def _waiting_text(place: Place, entry: HookStatus) -> str:
 def recorded(scene: Scene) -> RolloutStatus:
     """The status with what became of the tries that were under way."""
     status = scene.status
-    for entry in status.hooks:
-        view = scene.observed.hooks.get(view_key(entry))
+    for known in status.hooks:
+        view, entry = scene.observed.hooks.get(view_key(known)), known
         if entry.result is not HookResult.RUNNING or view is None:
             continue
         if entry.sent_at is None:  # only what was seen can be missed: a write may have failed
-            entry = entry.model_copy(update={"sent_at": scene.now})  # noqa: PLW2901 — the same try
+            entry = known.model_copy(update={"sent_at": scene.now})
             status = with_entry(status, entry)
         if view.sight in (HookSight.SUCCEEDED, HookSight.FAILED):
             ended = _finished(entry, view, scene.now)
