@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture.providers import HypothesisProvider
+from hypothesis.internal.constants_ast import Constants
 
 from demo.manifests import App, Shop
 from demo.operator_process import install_crds, install_rights
@@ -36,6 +38,10 @@ settings.register_profile(
 )
 if settings.get_current_profile_name() == "default":  # seeded bugs bring one of their own
     settings.load_profile("search" if "TIDEGATE_EXAMPLES" in os.environ else "steady")
+if settings.get_current_profile_name() == "steady":
+    # Hypothesis also tries constants that it finds in the modules loaded so far, so that the
+    # examples of a test would depend on which others ran before it; there is no setting for it.
+    setattr(HypothesisProvider, "_local_constants", Constants())  # noqa: B010 — it is private
 
 AT_REST = Shop(name="calm", namespace="at-rest", extra={"metrics": [], "guards": []})
 """A Rollout that nobody touches all session long: what the operator writes to it is counted."""

@@ -16,6 +16,7 @@ from tests.properties.scenario import (
     finish,
     matching,
     phase,
+    quiet,
     release,
     rollout_spec,
     settings_of,
@@ -159,14 +160,14 @@ def _plan(
 
 
 def _all_say_yes(operator: Witnessed) -> None:
-    """From now on everybody approves whatever is asked for."""
+    """From now on everybody approves whatever is asked for, and nobody pauses."""
     for _ in range(12):
-        run = operator.status.run
-        if run is None:
+        if quiet(operator):
             return
         if operator.status.pause is not None:
             operator.world.ask(Verb.RESUME)
-        if operator.status.state == "AwaitingApproval":
+        run = operator.status.run
+        if run is not None and operator.status.state == "AwaitingApproval":
             for by in PERSONS:
                 operator.says(Verb.APPROVE, by, revision=run.to_revision)
         operator.run(operator.world.now_s + 20)
@@ -208,8 +209,7 @@ def test_what_turns_bad_goes_back_whoever_is_waited_for(setting, wishes, goes_ba
     )
     operator = _installed(setting, spec)
     release(operator)
-    quiet = [wish for wish in wishes if wish[1] is Verb.APPROVE]
-    _plan(operator, quiet)
+    _plan(operator, [wish for wish in wishes if wish[1] is Verb.APPROVE])
 
     def turns_bad(op: Operator) -> None:
         op.world.setting = with_bad(op.world.setting, "B")

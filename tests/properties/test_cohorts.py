@@ -102,7 +102,9 @@ def test_who_was_given_the_new_version_keeps_it_until_the_run_ends(setting, spec
     """As long as the phases only ask for more."""
     weights = sorted(phase.weight for phase in spec.phases)
     phases = tuple(
-        phase.model_copy(update={"weight": weight, "match": ()})
+        phase.model_copy(
+            update={"weight": weight, "match": (), "gates": phase.gates if weight else ()}
+        )
         for phase, weight in zip(spec.phases, weights, strict=True)
     )
     traffic = spec.traffic.model_copy(update={"sticky": STICKY})
