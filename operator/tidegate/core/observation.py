@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -58,6 +58,11 @@ class Reading:
     due: bool = False
     verdict: Verdict | None = None
     concerned: Concerned | None = None
+
+    def seen(self, *, early: bool, due: bool) -> Reading:
+        """The same with what its time says; most are so already."""
+        same = (self.early, self.due) == (early, due)
+        return self if same else replace(self, early=early, due=due)
 
 
 @dataclass(frozen=True, slots=True)

@@ -310,7 +310,7 @@ class Scene:
             return raw
         told = ((one, self.early(check, one.at)) for one in raw)
         return tuple(
-            replace(one, early=early, due=unmeasured and not early and one.at >= due)
+            one.seen(early=early, due=unmeasured and not early and one.at >= due)
             for one, early in told
         )
 
