@@ -14,12 +14,13 @@ from tests.adapters.test_header_routes import (
     destination,
     found,
     managed,
+    read,
     routed,
     service,
     virtual_services,
     written,
 )
-from tests.adapters.test_istio_cohorts import BETA, refused
+from tests.adapters.test_istio_cohorts import BETA
 from tidegate.adapters.header_routes import is_header_route
 from tidegate.core.picks import Mirrored
 
@@ -41,13 +42,12 @@ def test_the_route_that_copies_answers_as_the_managed_one_and_stands_above_it():
 
 
 def test_those_who_match_are_not_copied_but_answered():
-    above, copying, below = written(service(managed("r0")), 0, (BETA, *TEN), "r0", phases=ASKED)[
-        "spec"
-    ]["http"]
-    assert [entry["destination"] for entry in above["route"]] == [CANARY]
-    assert "mirror" not in above
-    assert (copying["mirror"], copying["mirrorPercentage"]) == (CANARY, {"value": 10})
-    assert copying["route"] == below["route"]
+    body = written(service(managed("r0")), 0, (BETA, *TEN), "r0", phases=ASKED)
+    http = body["spec"]["http"]
+    assert ["mirror" in route for route in http] == [False, True, False]
+    assert [entry["destination"] for entry in http[0]["route"]] == [CANARY]
+    assert (http[1]["mirror"], http[1]["mirrorPercentage"]) == (CANARY, {"value": 10})
+    assert http[1]["route"] == http[2]["route"]
 
 
 def test_what_others_have_in_the_route_they_keep():
@@ -70,8 +70,9 @@ def test_what_others_have_in_the_route_they_keep():
 def test_a_route_that_copies_already_gets_no_second_place_to_copy_to(theirs):
     body = service(managed("r0", **theirs))
     (name,) = theirs
-    assert f"it has a {name} of its own" in refused(body, FIFTY)
-    assert "leave mirror out of the phase" in refused(body, FIFTY)
+    told = [problem.message for problem in read(body, "r0", phases=[FIFTY])[2]]
+    assert [f"it has a {name} of its own" in message for message in told] == [True]
+    assert "leave mirror out of the phase" in told[0]
     matched = written(body, 0, (BETA,), "r0", phases=((BETA,),))["spec"]["http"]
     assert all(route[name] == theirs[name] for route in matched)
 

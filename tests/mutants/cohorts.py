@@ -66,7 +66,7 @@ MUTANTS = (
         DOCS,
         "core/revert.py",
         "keep == route.weight else matches(route.match)",
-        "keep == route.weight else route.match",
+        "keep == route.weight else without_copies(route.match)",
         (CORE + "test_an_abort_to_few_stable_pods_leaves_a_share_by_weight_alone",),
     ),
     Mutant(

@@ -63,9 +63,9 @@ def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
     """
     if not weight_to_leave(scene, capacity.PERCENT):
         return ()
-    if route.match is None or keep != route.weight:
-        return None if route.match is None else matches(route.match)
-    return without_copies(route.match)
+    if route.match is None:
+        return None
+    return without_copies(route.match) if keep == route.weight else matches(route.match)
 
 
 def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:
