@@ -85,6 +85,39 @@ def test_what_no_router_could_tell_is_refused(match, field, words):
 
 
 @pytest.mark.parametrize(
+    ("match", "field", "words"),
+    [
+        (
+            {"cookies": {name: {"exact": "x" * 80} for name in "abc"}},
+            "cookies",
+            "bytes in all their orders, and Istio takes 1024; use fewer cookies",
+        ),
+        (
+            {"cookies": {name: {"regex": f"{name}{{900}}"} for name in "abc"}},
+            "cookies",
+            "instructions of RE2, and proxies take 32768",
+        ),
+        (
+            {"cookies": {"a": {"exact": "\u00e9"}, "b": {"regex": "(?i:x)"}}},
+            "cookies",
+            "come to no regular expression of RE2: it has (?i) beside",
+        ),
+    ],
+)
+def test_cookies_that_are_too_much_only_together_are_refused(match, field, words):
+    found = told([match])
+    assert [path for path, _ in found] == [f"spec.phases[0].match[0].{field}"]
+    assert words in found[0][1]
+
+
+def test_a_length_that_only_istio_minds_is_fine_elsewhere():
+    match = {"cookies": {name: {"exact": "x" * 80} for name in "abc"}}
+    router = {"gatewayApi": {"httpRoutes": [{"name": "shop"}], **PAIR}}
+    body = changed(("traffic", router), ("phases.0.match", [match]))
+    assert "bytes" not in str(problems(parsed(body)))
+
+
+@pytest.mark.parametrize(
     ("match", "words"),
     [
         ({"buckets": {**DECIMAL, "percent": 101}}, "100"),

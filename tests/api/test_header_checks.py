@@ -62,12 +62,20 @@ def test_an_expression_that_re2_reads_alike_is_fine(regex):
 
 
 @pytest.mark.parametrize(
-    "regex", ["((", "a{2,1}", "(?=a)b", "(?!a)", "(?<=a)b", r"(a)\1", "a++", "(?>a)", "(?#no)a"]
+    ("regex", "words"),
+    [
+        ("((", "never closes it"),
+        ("a{2,1}", "at most fewer than at least"),
+        ("(?=a)b", "no look-ahead"),
+        (r"(a)\1", "no back-references"),
+        ("a++", "two repeats in a row"),
+        (".{1000}.{1000}.{1000}", "instructions of RE2, and proxies take 32768"),
+    ],
 )
-def test_an_expression_that_re2_does_not_know_is_refused(regex):
+def test_an_expression_that_re2_does_not_know_is_refused(regex, words):
     ((path, message),) = told({"x-group": {"regex": regex}})
     assert path == "spec.phases[0].match[0].headers.x-group.regex"
-    assert "no regular expression of RE2" in message
+    assert words in message
 
 
 MATCH = [{"headers": {"x-group": {"exact": "beta"}}}]

@@ -41,6 +41,20 @@ def test_an_absolute_path_needs_no_secret_and_a_key_without_one_is_refused():
         render({"hooks": {"signingKeyFile": "key"}})
 
 
+def test_keys_of_single_namespaces_stand_beside_the_one_for_all_others():
+    values = {
+        "secretName": "tidegate-hooks",
+        "signingKeyFile": "rest",
+        "signingKeyFiles": {"shop": "shop-key", "123": "/keys/123"},
+    }
+    own = {"shop": Path("/var/run/tidegate/hooks/shop-key"), "123": Path("/keys/123")}
+    assert _read(values) == HookConfig(Path("/var/run/tidegate/hooks/rest"), own)
+    alone = {"signingKeyFiles": {"shop": "/keys/shop"}}
+    assert _read(alone) == HookConfig(None, {"shop": Path("/keys/shop")})
+    with pytest.raises(helm_python.HelmError, match=r"signingKeyFiles\.shop is"):
+        render({"hooks": {"signingKeyFiles": {"shop": "shop-key"}}})
+
+
 def test_ports_that_hooks_call_are_opened_with_the_rest():
     values = {"networkPolicy": {"enabled": True, "hookPorts": [8080]}}
     policy = pick(render(values), "NetworkPolicy")

@@ -198,6 +198,7 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         ("phases.0.match", [{"buckets": {"cookie": "uid", "percent": 10, "encoding": "hex"}}]),
     ),
     "spec.phases[].match[].sourceLabels": (("phases.0.match", [{"sourceLabels": {"app": "web"}}]),),
+    "spec.phases[].mirror": (("phases.0.weight", 0), ("phases.0.mirror", {"percent": 50})),
     "spec.traffic.sticky": (("traffic.sticky", {"cookie": "shop-user", "maxAge": "1h"}),),
     "spec.phases[].approval": (
         ("phases.0.approval", {"required": 1, "groups": ["release-managers"], "expiry": "1h"}),

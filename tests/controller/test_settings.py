@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tidegate.adapters.hooks.config import HookConfig
+from tidegate.adapters.hooks.config import HookConfig, SigningKey
 from tidegate.adapters.prometheus import Access, BasicAuth, Tls
 from tidegate.controller import settings as module
 from tidegate.controller.settings import Settings, SettingsError, load, parse
@@ -53,6 +53,15 @@ def test_the_key_that_calls_are_signed_with_is_named_by_its_file():
     assert found.within(("shop",)).hooks == found.hooks
 
 
+def test_a_namespace_may_have_a_key_of_its_own():
+    own = {"shop": "/keys/shop", "payments": "/keys/payments"}
+    found = parse({"hooks": {"signingKeyFile": "/keys/rest", "signingKeyFiles": own}}).hooks
+    assert found.key_of("shop") == SigningKey("hooks.signingKeyFiles.shop", Path("/keys/shop"))
+    assert found.key_of("other") == SigningKey("hooks.signingKeyFile", Path("/keys/rest"))
+    alone = parse({"hooks": {"signingKeyFiles": own}}).hooks
+    assert alone.key_of("other") is None
+
+
 @pytest.mark.parametrize("text", ["", "{}", "# nothing\n", "providers:\ntelemetry:\nnamespaces:\n"])
 def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
     (tmp_path / "config.yaml").write_text(text)
@@ -64,7 +73,19 @@ def test_an_empty_file_gives_the_defaults(tmp_path: Path, text):
     [
         ([1], "the configuration must be an object"),
         ({"hooks": {"signingKeyFile": "key"}}, "hooks.signingKeyFile must be an absolute path"),
-        ({"hooks": {"key": "secret"}}, "hooks has no field 'key' (has: signingKeyFile)"),
+        (
+            {"hooks": {"key": "secret"}},
+            "hooks has no field 'key' (has: signingKeyFile, signingKeyFiles)",
+        ),
+        ({"hooks": {"signingKeyFiles": "/key"}}, "hooks.signingKeyFiles must be an object"),
+        (
+            {"hooks": {"signingKeyFiles": {"shop": "key"}}},
+            "hooks.signingKeyFiles.shop must be an absolute path",
+        ),
+        (
+            {"hooks": {"signingKeyFiles": {"shop": ""}}},
+            "hooks.signingKeyFiles.shop is empty; name the file with the key",
+        ),
         (
             {"provider": {}},
             "has no field 'provider' (has: providers, telemetry, namespaces, hooks)",

@@ -5,6 +5,7 @@ from tests.mutants.mutant import Mutant
 CORE = "tests/core/test_picks.py::"
 ISTIO = "tests/adapters/test_istio_cohorts.py::"
 SAID = "tests/api/test_expressions.py::"
+RE2 = "tests/api/test_re2_syntax.py::"
 CHECKED = "tests/api/test_cohort_checks.py::"
 DOCS = "docs/reference/cohorts.md"
 
@@ -65,7 +66,7 @@ MUTANTS = (
         DOCS,
         "core/revert.py",
         "keep == route.weight else matches(route.match)",
-        "keep == route.weight else route.match",
+        "keep == route.weight else without_copies(route.match)",
         (CORE + "test_an_abort_to_few_stable_pods_leaves_a_share_by_weight_alone",),
     ),
     Mutant(
@@ -91,5 +92,37 @@ MUTANTS = (
         "        _copy(route, [_with_cookie(share, ANY_ID)], route.stable),\n",
         "",
         (ISTIO + "test_who_got_the_new_version_keeps_it_while_the_weight_rises",),
+    ),
+    Mutant(
+        "repeats within repeats are not multiplied",
+        DOCS,
+        "api/re2_syntax.py",
+        "    times = part.repeats * max(most, 1)\n",
+        "    times = max(most, 1)\n",
+        (RE2 + "test_what_some_router_refuses_or_reads_otherwise_is_refused_with_what_to_do",),
+    ),
+    Mutant(
+        "an expression that is repeated counts once",
+        DOCS,
+        "api/re2_syntax.py",
+        "(part.size + JOINT) * copies, times",
+        "part.size + JOINT, times",
+        (RE2 + "test_no_repeat_within_repeats_comes_to_more_than_it_is_said",),
+    ),
+    Mutant(
+        "only a part of what cookies come to is measured",
+        DOCS,
+        "api/cohort_checks.py",
+        "        size = program_size(said.text)\n",
+        "        size = 0\n",
+        (CHECKED + "test_cookies_that_are_too_much_only_together_are_refused",),
+    ),
+    Mutant(
+        "an expression may be longer than Istio takes",
+        DOCS,
+        "api/cohort_checks.py",
+        "istio and length > limits.MAX_REGEX_BYTES",
+        "istio and length > limits.MAX_REGEX_INSTRUCTIONS",
+        (CHECKED + "test_cookies_that_are_too_much_only_together_are_refused",),
     ),
 )

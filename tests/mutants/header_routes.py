@@ -63,7 +63,7 @@ MUTANTS = (
         "a change of header routes begins no new time",
         "docs/design.md 3",
         "core/facts.py",
-        "(there.weight, there.match, there.sticky) == said",
+        "(there.weight, there.match, there.sticky, there.mirror) == said",
         "there.weight == weight",
         (CORE + "test_a_phase_puts_up_its_header_routes_and_then_waits_for_settle",),
     ),

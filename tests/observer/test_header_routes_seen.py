@@ -79,6 +79,50 @@ def test_a_header_route_that_is_no_copy_is_objected_to(change: Object, words: st
     assert any(words in text for text in said), said
 
 
+def _copying(percent: int = 50, **more: object) -> tuple[Object, Object]:
+    """A phase that asks for copies of half of the requests, and routes that make some."""
+    body = routes(0)
+    managed = body["spec"]["http"][1]
+    ours = {
+        **managed,
+        "name": "tidegate.shop.0",
+        "mirror": managed["route"][1]["destination"],
+        "mirrorPercentage": {"value": percent},
+        **more,
+    }
+    body["spec"]["http"].insert(1, ours)
+    asking = _rollout(started=True)
+    del asking["spec"]["phases"][0]["match"]
+    asking["spec"]["phases"][0]["mirror"] = {"percent": 50}
+    return body, asking
+
+
+def test_copies_that_the_phase_asks_for_are_fine():
+    body, asking = _copying()
+    tale = Tale().shop(canary=NEW, pods=4).stands(asking).later(10)
+    assert tale.operator(body, asking).said() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"percent": 60}, "does not copy 50 %"),
+        ({"mirror": {"host": "elsewhere"}}, "does not copy 50 %"),
+        ({"timeout": "1s"}, "is not as primary"),
+        ({"route": [{"destination": {"host": "shop", "subset": "canary"}}]}, "is not as primary"),
+    ],
+)
+def test_copies_that_are_other_ones_are_objected_to(change: Object, words: str):
+    body, asking = _copying(**change)
+    tale = Tale().shop(canary=NEW, pods=4).stands(asking).later(10)
+    assert any("I21" in text and words in text for text in tale.operator(body).said())
+
+
+def test_copies_that_no_phase_asks_for_are_objected_to():
+    body, _ = _copying()
+    assert "I21" in _tale().operator(body).names()
+
+
 def test_one_that_stands_elsewhere_is_objected_to():
     body = _matched()
     body["spec"]["http"].reverse()

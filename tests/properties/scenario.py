@@ -17,6 +17,7 @@ from tests.properties.world import Depth, Proxy, Setting, Span, World
 from tidegate.api.blind import Blind
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.matching import Buckets, HttpMatch, StringMatch
+from tidegate.api.mirroring import Mirror
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import Bake, Drain, RolloutSpec
 from tidegate.api.selector import LabelSelector
@@ -78,6 +79,7 @@ def phase(
     gates: tuple[Gate, ...] = (),
     guards: tuple[Guard, ...] = (),
     match: tuple[HttpMatch, ...] = (),
+    mirror: int | None = None,
 ) -> Phase:
     """A phase by its numbers."""
     return Phase(
@@ -88,6 +90,7 @@ def phase(
         gates=gates,
         guards=guards,
         match=match,
+        mirror=Mirror(percent=mirror) if mirror else None,
     )
 
 
@@ -236,6 +239,7 @@ def phase_lists(draw: DrawFn) -> tuple[Phase, ...]:
         replicas = draw(st.sampled_from([None, "100%", 2]))
         hold_s = draw(st.sampled_from([0.0, 3.0, 20.0]))
         match = draw(st.sampled_from([(), (), BETA, PHONES, TENTH, HALF]))
+        mirror = draw(st.sampled_from([None, None, 20, 100])) if weight == 0 else None
         guards = draw(st.sampled_from([(), (), (guard(),), (guard(breaches=2, of=3),)]))
         found.append(
             phase(
@@ -246,6 +250,7 @@ def phase_lists(draw: DrawFn) -> tuple[Phase, ...]:
                 gates=gates,
                 guards=guards,
                 match=match,
+                mirror=mirror,
             )
         )
     return tuple(found)

@@ -34,7 +34,8 @@ SPEC = rollout_spec(virtual_services=TWO, guards=(guard(breaches=2, of=3),))
 COHORTS = SPEC.model_copy(
     update={
         "phases": (
-            phase("beta", 0, match=BETA, gates=(gate(),)),
+            phase("shadow", 0, mirror=50),
+            phase("beta", 0, match=BETA, mirror=20, gates=(gate(),)),
             phase("more", 10, match=BETA),
             phase("phones", 10, match=PHONES),
             phase("half", 50),

@@ -17,6 +17,7 @@ from typing import Any, Literal
 from tests.properties.held import ReplicaSet, Routes
 from tests.properties.hook_jobs import HookJobs
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
+from tidegate.api.matching import HttpMatch
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -41,7 +42,7 @@ from tidegate.core.observation import (
     ServiceView,
     TrafficReading,
 )
-from tidegate.core.picks import Kept, Picks
+from tidegate.core.picks import Kept, Picks, copied
 from tidegate.core.shares import canary_part, shares_for
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -171,12 +172,13 @@ class World:
             for weight, match in zip(routes.weights, routes.matches, strict=True):
                 shares = [pick.weight for pick in match or () if isinstance(pick, Kept)]
                 canary = float(shares[0]) if shares else self._written(weight)
-                if match is None or len(match) > len(shares):
+                if match is None or any(isinstance(pick, HttpMatch) for pick in match):
                     canary += (100 - canary) * self.setting.matched / 100
-                for subset, share in (("canary", canary), ("stable", 100 - canary)):
+                stable = 100 - canary
+                canary += stable * copied(match or ()) / 100
+                for subset, share in (("canary", canary), ("stable", stable)):
                     if share:
-                        selected = selectors.canary if subset == "canary" else selectors.stable
-                        key = (subset, selected)
+                        key = (subset, selectors.canary if subset == "canary" else selectors.stable)
                         flow[key] = flow.get(key, 0.0) + each * share / 100
         return flow
 

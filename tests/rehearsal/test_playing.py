@@ -165,3 +165,13 @@ def test_a_quantile_is_a_value_that_was_seen():
 
 def test_what_was_never_seen_in_200_runs_may_still_happen():
     assert at_most(200) == pytest.approx(0.0149, abs=1e-4)
+
+
+def test_a_shadow_phase_finds_what_is_bad_before_anybody_is_answered_by_it():
+    shadow = {"name": "shadow", "weight": 0, "hold": "1m", "mirror": {"percent": 50}}
+    about = rollout(phases=[shadow | {"gates": [GATE]}, *PHASES])
+    assert played(STORIES["good"](about.spec), about).end is End.PROMOTED
+    bad = played(STORIES["bad"](about.spec), about)
+    assert (bad.end, bad.told[-1].phase) == (End.REVERTED, "shadow")
+    assert {weight for _, routes in bad.world.past for weight in routes.weights.values()} == {0}
+    assert bad.world.failed == 0

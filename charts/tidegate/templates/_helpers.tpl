@@ -56,13 +56,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* The file that calls are signed with: a path as it is, a key of its Secret where it is mounted. */ -}}
 {{- define "tidegate.hookFile" -}}
-{{- $hooks := .Values.hooks -}}
-{{- if hasPrefix "/" $hooks.signingKeyFile -}}
-{{- toJson $hooks.signingKeyFile -}}
-{{- else if $hooks.secretName -}}
-{{- toJson (printf "/var/run/tidegate/hooks/%s" $hooks.signingKeyFile) -}}
+{{- if hasPrefix "/" .file -}}
+{{- toJson .file -}}
+{{- else if .secretName -}}
+{{- toJson (printf "/var/run/tidegate/hooks/%s" .file) -}}
 {{- else -}}
-{{- fail (printf "hooks.signingKeyFile is %q, a key of a Secret, but hooks.secretName is empty: name the Secret, or give an absolute path" $hooks.signingKeyFile) -}}
+{{- fail (printf "hooks.%s is %q, a key of a Secret, but hooks.secretName is empty: name the Secret, or give an absolute path" .field .file) -}}
 {{- end -}}
 {{- end }}
 
@@ -100,9 +99,20 @@ providers:
 telemetry:
   {{- toYaml .Values.telemetry | nindent 2 }}
 namespaces: {{ toJson .Values.watchNamespaces }}
-{{- with .Values.hooks.signingKeyFile }}
+{{- with .Values.hooks }}
+{{- if or .signingKeyFile .signingKeyFiles }}
+{{- $secretName := .secretName }}
 hooks:
-  signingKeyFile: {{ include "tidegate.hookFile" $ }}
+  {{- with .signingKeyFile }}
+  signingKeyFile: {{ include "tidegate.hookFile" (dict "field" "signingKeyFile" "file" . "secretName" $secretName) }}
+  {{- end }}
+  {{- with .signingKeyFiles }}
+  signingKeyFiles:
+    {{- range $namespace, $file := . }}
+    {{ toJson $namespace }}: {{ include "tidegate.hookFile" (dict "field" (printf "signingKeyFiles.%s" $namespace) "file" $file "secretName" $secretName) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -1,4 +1,4 @@
-"""Header routes in a VirtualService: for whom a phase matches, and for users who stay.
+"""Header routes in a VirtualService: for whom a phase matches, users who stay, and copies.
 
 A share whose users stay takes four routes. The cookie keeps a random id and never an arm, so one
 expression says where an id goes today, and another one tomorrow; whoever has none yet gets the id
@@ -21,20 +21,27 @@ from tidegate.api.expressions import (
     with_cookies,
 )
 from tidegate.api.matching import HttpMatch
-from tidegate.core.picks import Kept, Picks, kept, matches
+from tidegate.core.picks import Kept, Picks, copied, kept, matches
 from tidegate.core.shares import ALL
 
 REQUEST_ID = "x-request-id"
 """Envoy gives each request one before it looks for a route: a UUID, its last digits random."""
 ANY_ID = "[^;]+"
 SET_COOKIE = "set-cookie"
+MIRRORS = frozenset({"mirror", "mirrors", "mirrorPercentage", "mirrorPercent", "mirror_percent"})
+"""Fields of a route that copies its requests already, the old ones included."""
 
 
 def header_routes(route: Route, picks: Picks, _others: Sequence[Body]) -> Sequence[Body]:
     """The copies of an HTTP route that take whom a phase picks. Raises NotPossible."""
     match = matches(picks)
     copies = [_copy(route, [_asked(one) for one in match], route.canary)] if match else []
-    return [*copies, *(copy for share in kept(picks) for copy in _kept(route, share))]
+    share = copied(picks)
+    return [
+        *copies,
+        *(copy for stays in kept(picks) for copy in _kept(route, stays)),
+        *([_copying(route, share)] if share else []),
+    ]
 
 
 Asked = tuple[Mapping[str, Condition], Mapping[str, str]]
@@ -69,6 +76,28 @@ def _both(theirs: Body, asked: Asked) -> Body:
             )
     both = {**theirs, "headers": headers} if ours else {**theirs}
     return {**both, "sourceLabels": callers} if labels else both
+
+
+def _copying(route: Route, percent: int) -> Body:
+    """The route whose requests are copied to the canary and answered by those it had without.
+
+    The managed route keeps what its owner wrote, and at rest nothing has to be put back.
+    """
+    if theirs := sorted(MIRRORS.intersection(route.raw)):
+        raise NotPossible(
+            f"it has a {theirs[0]} of its own, and a route is copied to one place; take that out, "
+            "or leave mirror out of the phase"
+        )
+    entries = list(route.raw["route"])
+    canary = entries[route.canary.index]
+    entries[route.stable.index] = {**entries[route.stable.index], "weight": route.whole}
+    entries[route.canary.index] = {**canary, "weight": 0}
+    return {
+        **route.raw,
+        "route": entries,
+        "mirror": canary["destination"],
+        "mirrorPercentage": {"value": percent},
+    }
 
 
 def _kept(route: Route, share: Kept) -> list[Body]:

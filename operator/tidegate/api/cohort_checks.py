@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from tidegate.api import limits
 from tidegate.api.expressions import COOKIE, Condition, NotConfined, conditions, confined
-from tidegate.api.header_checks import reads_alike
+from tidegate.api.header_checks import regex_problem, size_problem
 from tidegate.api.matching import Buckets, HttpMatch
 from tidegate.api.problems import FieldProblem
+from tidegate.api.re2_syntax import NotRe2, program_size
 from tidegate.api.rollout import RolloutSpec
 
 
@@ -16,6 +17,9 @@ def cohort_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for index, phase in enumerate(spec.phases):
         path = f"spec.phases[{index}].match"
         found = [p for i, m in enumerate(phase.match) for p in _of_one(f"{path}[{i}]", m)]
+        found = found or [
+            p for i, m in enumerate(phase.match) for p in _whole(spec, f"{path}[{i}]", m)
+        ]
         yield from found
         yield from _overlaps(path, phase.match)
         if phase.match and not found:
@@ -47,7 +51,7 @@ def _of_one(path: str, match: HttpMatch) -> Iterator[FieldProblem]:
                 yield FieldProblem(
                     f"{path}.cookies.{name}.{kind}", "';' ends a cookie, so no value has one"
                 )
-        if value.regex is not None and reads_alike(value.regex):
+        if value.regex is not None and not regex_problem(value.regex):
             yield from _regex(f"{path}.cookies.{name}.regex", value.regex)
 
 
@@ -56,6 +60,31 @@ def _regex(path: str, regex: str) -> Iterator[FieldProblem]:
         confined(regex)
     except NotConfined as error:
         yield FieldProblem(path, str(error))
+
+
+def _whole(spec: RolloutSpec, path: str, match: HttpMatch) -> Iterator[FieldProblem]:
+    """Whether all cookies of a match come to one expression that a router takes."""
+    if any(value.regex and regex_problem(value.regex) for value in match.cookies.values()):
+        return  # said by itself
+    said = conditions(match).get(COOKIE)
+    if said is None or said.way != "regex" or COOKIE in match.headers:
+        return
+    place = f"{path}.cookies" if match.cookies else f"{path}.buckets"
+    length = len(said.text.encode())
+    istio = spec.traffic is not None and spec.traffic.istio is not None
+    try:
+        size = program_size(said.text)
+    except NotRe2 as error:
+        yield FieldProblem(place, f"come to no regular expression of RE2: it {error}")
+        return
+    if istio and length > limits.MAX_REGEX_BYTES:
+        yield FieldProblem(
+            place,
+            f"come to an expression of {length} bytes in all their orders, and Istio takes "
+            f"{limits.MAX_REGEX_BYTES}; use fewer cookies, or shorter values",
+        )
+    elif problem := size_problem(size):
+        yield FieldProblem(place, problem)
 
 
 def _overlaps(path: str, match: tuple[HttpMatch, ...]) -> Iterator[FieldProblem]:

@@ -148,6 +148,8 @@ def _value(value: StringMatch) -> str:
 
 def confined(regex: str) -> str:
     """The expression with `.` and `[^…]` kept within one cookie. Raises NotConfined."""
+    if "(?P<" in regex:
+        raise NotConfined("a group with a name would be there twice; write (?:…) instead")
     return "".join(map(_confined, _TOKEN.findall(regex)))
 
 

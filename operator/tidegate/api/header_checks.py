@@ -12,6 +12,7 @@ from typing import Final
 from tidegate.api import limits
 from tidegate.api.matching import HttpMatch, StringMatch
 from tidegate.api.problems import FieldProblem
+from tidegate.api.re2_syntax import NotRe2, program_size
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.walk import walk
 
@@ -20,24 +21,16 @@ _COOKIE: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _IGNORED: Final = frozenset({"uri", "scheme", "method", "authority", "host"})
 """Names that Istio reads as something else than a header."""
 
-# What Python reads and RE2 does not, or otherwise: look-around, back-references, atomic groups,
-# possessive repeats. Escaped characters and character classes are taken out before.
-_ESCAPED: Final = re.compile(r"\\[^1-9]", re.DOTALL)
-_CLASS: Final = re.compile(r"\[\^?\]?[^\]]*\]")
-_NOT_RE2: Final = re.compile(r"\\[1-9]|\(\?(?!:|P<|[ims-]+[:)])|[*+?}]\+")
-
 
 def header_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     """Each header that cannot be matched, in written order."""
     for place in walk(spec, "spec"):
         if isinstance(place.value, HttpMatch):
             yield from _names(place.path, place.value)
-        elif isinstance(place.value, StringMatch) and not reads_alike(place.value.regex or ""):
-            sentence = (
-                "is no regular expression of RE2, which has no look-around and no "
-                "back-references; mend it"
-            )
-            yield FieldProblem(f"{place.path}.regex", sentence)
+        elif isinstance(place.value, StringMatch) and (
+            problem := regex_problem(place.value.regex or "")
+        ):
+            yield FieldProblem(f"{place.path}.regex", problem)
 
 
 def _names(path: str, match: HttpMatch) -> Iterator[FieldProblem]:
@@ -74,15 +67,25 @@ def _cookie_problem(name: str) -> str:
     return ""
 
 
-def reads_alike(regex: str) -> bool:
-    """Whether Python reads the expression, and RE2 in the same way."""
-    bare = _CLASS.sub("_", _ESCAPED.sub("_", regex))
-    if _NOT_RE2.search(bare):
-        return False
+def regex_problem(regex: str) -> str:
+    """Why routers would refuse an expression, or read it otherwise; "" if they do not."""
     try:
+        size = program_size(regex)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of sets to come in Python, which RE2 has not
             re.compile(regex)
+    except NotRe2 as error:
+        return f"is no regular expression of RE2: it {error}"
     except (re.error, OverflowError, RecursionError):
-        return False
-    return True
+        return "is no regular expression of RE2 that Python reads as well; write it more plainly"
+    return size_problem(size)
+
+
+def size_problem(size: int) -> str:
+    """Why an expression of that many instructions is too large; "" if it is not."""
+    if size <= limits.MAX_REGEX_INSTRUCTIONS:
+        return ""
+    return (
+        f"comes to up to {size} instructions of RE2, and proxies take "
+        f"{limits.MAX_REGEX_INSTRUCTIONS}; repeat less in it"
+    )

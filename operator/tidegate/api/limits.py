@@ -98,6 +98,8 @@ MAX_UNIT_CHARS: Final = 32
 MAX_HEADER_CHARS: Final = 256
 MAX_COOKIE_CHARS: Final = 63
 """The name of a cookie."""
+MAX_REGEX_BYTES: Final = 1024
+"""Istio's validation refuses a longer expression, and with it the whole write of the routes."""
 MAX_USER_CHARS: Final = 256
 MAX_REASON_CHARS: Final = 128
 MAX_ACTION_REASON_CHARS: Final = 512
@@ -131,6 +133,8 @@ MAX_CONFIDENCE: Final = 0.9999
 """Between these the tests are proven; more would want evidence that no release brings."""
 MAX_EVIDENCE: Final = 1e18
 """Sums of a test, in requests or as logarithms, lie between minus this and this."""
+MAX_REGEX_INSTRUCTIONS: Final = 32_768
+"""Of RE2's program: `re2.max_program_size.error_level`, as Istio sets it for its proxies."""
 MAX_SAMPLES: Final = 1_000_000_000
 MAX_COUNT: Final = 2**31 - 1
 """The largest int32, for counters such as the number of a run."""

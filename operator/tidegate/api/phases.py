@@ -10,6 +10,7 @@ from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
 from tidegate.api.hooks import Hook
 from tidegate.api.matching import HttpMatch
+from tidegate.api.mirroring import Mirror
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
 
 
@@ -29,6 +30,13 @@ class Phase(ApiModel):
             message="onTimeout says what happens after the deadline: set deadline, too",
             holds=lambda phase: phase.on_timeout is None or phase.deadline_s is not None,
             field=".onTimeout",
+        ),
+        Rule(
+            cel="!has(self.mirror) || self.weight == 0",
+            message="copies go to the canary while nobody is answered by it: set weight to 0, and "
+            "let the next phase have the weight",
+            holds=lambda phase: phase.mirror is None or phase.weight == 0,
+            field=".mirror",
         ),
     )
 
@@ -69,6 +77,11 @@ class Phase(ApiModel):
         max_length=limits.MAX_MATCHES,
         description="Requests that go to the canary whatever the weight says; any one may match.",
         json_schema_extra=ATOMIC,
+    )
+    mirror: Mirror | None = Field(
+        None,
+        description="Copies of requests that the canary gets while weight is 0; what it answers "
+        "to them is thrown away, what it writes is not.",
     )
     approval: Approval | None = Field(None, description="Approvals needed before the phase starts.")
     hooks: tuple[Hook, ...] = Field(

@@ -15,6 +15,7 @@ from tidegate.api.constants import FINALIZER
 from tidegate.api.content import ContentOf
 from tidegate.api.hooks import HOOK_RULES, RunHook
 from tidegate.api.meta import Meta
+from tidegate.api.mirroring import MIRROR_RULES
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, policy_of_id
 from tidegate.api.problems import FieldProblem, SpecError
@@ -232,6 +233,7 @@ class RolloutSpec(ApiModel):
         ),
         *CARD_RULES,
         *HOOK_RULES,
+        *MIRROR_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")

@@ -41,6 +41,17 @@ def file_at(value: Any, path: str) -> Path | None:
     return Path(text)
 
 
+def files_at(value: Any, path: str, content: str) -> dict[str, Path]:
+    """Files by name, none left out; raises SettingsError, saying what `content` should be there."""
+    files: dict[str, Path] = {}
+    for name, text in object_at(value or {}, path).items():
+        file = file_at(text, f"{path}.{name}")
+        if file is None:
+            raise SettingsError(f"{path}.{name} is empty; name the file with the {content}")
+        files[str(name)] = file
+    return files
+
+
 def seconds_at(value: Any, path: str) -> float:
     """A duration in seconds; raises SettingsError for what is none."""
     try:

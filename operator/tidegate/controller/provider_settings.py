@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tidegate.adapters.prometheus.access import Access, BasicAuth, Tls
 from tidegate.adapters.prometheus.config import ProviderConfig
-from tidegate.controller.fields import SettingsError, file_at, object_at, seconds_at, text_at
+from tidegate.controller.fields import (
+    SettingsError,
+    file_at,
+    files_at,
+    object_at,
+    seconds_at,
+    text_at,
+)
 
 _FIELDS = ("url", "timeout", "tokenFile", "basicAuth", "tls", "headers", "headerFiles")
 _BASIC_AUTH_FIELDS = ("username", "usernameFile", "passwordFile")
@@ -29,7 +35,9 @@ def provider(path: str, value: Any) -> ProviderConfig:
                 basic_auth=_basic_auth(f"{path}.basicAuth", found.get("basicAuth")),
                 tls=_tls(f"{path}.tls", found.get("tls")),
                 headers=_headers(f"{path}.headers", found.get("headers")),
-                header_files=_header_files(f"{path}.headerFiles", found.get("headerFiles")),
+                header_files=files_at(
+                    found.get("headerFiles"), f"{path}.headerFiles", "header's value"
+                ),
             ),
         )
     except ValueError as error:
@@ -65,13 +73,3 @@ def _tls(path: str, value: Any) -> Tls | None:
 def _headers(path: str, value: Any) -> dict[str, str]:
     found = object_at(value or {}, path)
     return {str(name): text_at(text, f"{path}.{name}") for name, text in found.items()}
-
-
-def _header_files(path: str, value: Any) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for name, text in object_at(value or {}, path).items():
-        file = file_at(text, f"{path}.{name}")
-        if file is None:
-            raise SettingsError(f"{path}.{name} is empty; name the file with the header's value")
-        files[str(name)] = file
-    return files

@@ -8,10 +8,10 @@ from typing import Any
 
 import yaml
 
-from tidegate.adapters.hooks.config import HookConfig
+from tidegate.adapters.hooks.config import SIGNING_KEY_FILE, SIGNING_KEY_FILES, HookConfig
 from tidegate.adapters.prometheus.config import ProviderConfig, TelemetryConfig
 from tidegate.api.constants import PROVIDER_KUBERNETES
-from tidegate.controller.fields import SettingsError, file_at, object_at, seconds_at
+from tidegate.controller.fields import SettingsError, file_at, files_at, object_at, seconds_at
 from tidegate.controller.provider_settings import provider
 
 __all__ = ["Settings", "SettingsError", "load", "parse"]
@@ -72,8 +72,11 @@ def parse(found: Any) -> Settings:
 
 
 def _hooks(value: Any) -> HookConfig:
-    found = object_at(value, "hooks", ("signingKeyFile",))
-    return HookConfig(file_at(found.get("signingKeyFile"), "hooks.signingKeyFile"))
+    found = object_at(value, "hooks", ("signingKeyFile", "signingKeyFiles"))
+    return HookConfig(
+        file_at(found.get("signingKeyFile"), SIGNING_KEY_FILE),
+        files_at(found.get("signingKeyFiles"), SIGNING_KEY_FILES, "key"),
+    )
 
 
 def _telemetry(value: Any) -> TelemetryConfig:

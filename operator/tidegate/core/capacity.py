@@ -34,13 +34,14 @@ def stable_pods(weight: int, full: int, headroom_percent: int) -> int:
 def phase_pods(phase: Phase, full: int) -> int:
     """Pods of the canary in a phase: what `replicas` says, else enough for the weight.
 
-    How many requests a header route brings is not known: for those there is 1 at least.
+    How many requests a header route brings is not known: for those there is 1 at least. Copies are
+    as much work as requests that are answered.
     """
-    wanted = phase.replicas
+    wanted, copies = phase.replicas, phase.mirror.percent if phase.mirror else 0
     if wanted is None:
-        return pods_for_weight(phase.weight, full)
+        return pods_for_weight(max(phase.weight, copies), full)
     if isinstance(wanted, int):
-        return max(wanted, 1) if phase.match and full else wanted
+        return max(wanted, 1) if (phase.match or copies) and full else wanted
     return pods_for_weight(int(wanted.rstrip("%")), full)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tidegate.api.limits import MAX_DETAIL_CHARS
 from tidegate.api.matching import Buckets, HttpMatch, StringMatch
-from tidegate.core.picks import Picks, kept, matches
+from tidegate.core.picks import Picks, copied, kept, matches
 
 UNKNOWN = "?"
 """Header routes that are as no phase says it, or not the same everywhere."""
@@ -24,6 +24,11 @@ def match_text(picks: Picks | None) -> str:
 def cookie_of(picks: Picks | None) -> str:
     """The cookie that keeps users where they are; "" without one."""
     return next((one.cookie for one in kept(picks or ())), "")
+
+
+def copied_of(picks: Picks | None) -> int:
+    """The share (percent) of requests that are copied to the canary; 0 for none, or unknown."""
+    return copied(picks or ())
 
 
 def _parts(match: HttpMatch) -> Iterator[str]:
@@ -53,10 +58,12 @@ def _said(value: StringMatch) -> str:
 
 def and_matched(picks: Picks) -> str:
     """The end of a sentence about a weight: who goes to the canary besides; "" for nobody."""
-    return and_told(match_text(picks), cookie_of(picks))
+    return and_told(match_text(picks), cookie_of(picks), copied_of(picks))
 
 
-def and_told(match: str, cookie: str) -> str:
+def and_told(match: str, cookie: str, mirror: int) -> str:
     """The same, from what the status says of both."""
     matched = f" and all requests with {match}" if match else ""
-    return matched + (f", each user kept by cookie {cookie}" if cookie else "")
+    kept_by = f", each user kept by cookie {cookie}" if cookie else ""
+    copies = f" and copies of {mirror} % of the requests" if mirror else ""
+    return matched + kept_by + copies

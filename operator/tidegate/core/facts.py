@@ -13,13 +13,13 @@ from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
 from tidegate.core import blindness, holding_back, hooks, policing
 from tidegate.core.check import Check
-from tidegate.core.cohorts import cookie_of, match_text
+from tidegate.core.cohorts import cookie_of, copied_of, match_text
 from tidegate.core.deadlines import counted_since
 from tidegate.core.draining import kept
 from tidegate.core.drift import counted
 from tidegate.core.mismatch import dated
 from tidegate.core.observation import RevisionView, RoutesView
-from tidegate.core.picks import picks_of
+from tidegate.core.picks import Picks, picks_of
 from tidegate.core.proving import gathered, status_of
 from tidegate.core.scene import ALWAYS, Scene, changed
 from tidegate.core.shares import read_as
@@ -85,12 +85,12 @@ def _traffic(
         route.even and route.weight == routes.weight for route in routes.weights
     )
     weight = routes.weight if agreed or known is None else known.weight
-    match, sticky = match_text(routes.match), cookie_of(routes.match)
+    match, sticky, mirror = _told(routes.match)
     if not agreed and known is not None:
-        match, sticky = known.match, known.sticky
+        match, sticky, mirror = known.match, known.sticky, known.mirror
     there = known if known is not None and not known.missing else None
-    said = (weight, match, sticky)
-    same = there is not None and (there.weight, there.match, there.sticky) == said
+    said = (weight, match, sticky, mirror)
+    same = there is not None and (there.weight, there.match, there.sticky, there.mirror) == said
     held = there.weight_since if there is not None and same else None
     same_stable = there is not None and there.stable == routes.stable
     same_canary = there is not None and there.canary == routes.canary
@@ -98,6 +98,7 @@ def _traffic(
         weight=weight,
         match=match,
         sticky=sticky,
+        mirror=mirror,
         weight_since=(held or now) if agreed else None,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
@@ -105,6 +106,11 @@ def _traffic(
         canary_since=known.canary_since if known and same_canary else now,
         converged=known.converged if known and held and agreed else False,
     )
+
+
+def _told(picks: Picks | None) -> tuple[str, str, int]:
+    """Whom header routes match, the cookie that keeps users, and the share that is copied."""
+    return match_text(picks), cookie_of(picks), copied_of(picks)
 
 
 def _still_unused(scene: Scene) -> tuple[Draining, ...]:
@@ -190,8 +196,12 @@ def _reached(scene: Scene) -> PhaseStatus | None:
     at, phase, traffic = scene.status.phase, scene.phase, scene.status.traffic
     if at is None or phase is None or at.reached_at is not None or traffic is None:
         return at
-    wanted = (phase.weight, match_text(picks_of(scene.spec, phase)))
-    if (traffic.weight, traffic.match) != wanted or traffic.weight_since is None:
+    match, _, mirror = _told(picks_of(scene.spec, phase))
+    if (traffic.weight, traffic.match, traffic.mirror) != (
+        phase.weight,
+        match,
+        mirror,
+    ) or traffic.weight_since is None:
         return at
     if not any(guard.delay_s for _, guard in scene.guards()):
         return at

@@ -128,14 +128,14 @@ def obstacle_to_pass(scene: Scene, *, told: bool = False) -> str:
     """Why the phase may not end yet ("" if it may): each check must be measured and pass.
 
     With `told` those that only tell are asked, and no others. Guards are exempt from having data
-    while the phase sends no traffic to the canary.
+    while the phase sends nothing to the canary.
     """
     assert scene.phase is not None, "asked only inside a phase"
     odd = "" if told else policing.obstacle(scene)
     if odd:
         return odd
     known = {check.id: check for check in scene.status.checks}
-    dark = scene.phase.weight == 0 and not scene.phase.match
+    dark = scene.phase.weight == 0 and not (scene.phase.match or scene.phase.mirror)
     for check, _ in scene.guards():
         if scene.tells_only(check) is not told:
             continue

@@ -1,8 +1,9 @@
-"""Who is picked by header routes in a phase: its matches, and the share whose users stay.
+"""What header routes do in a phase: its matches, the share whose users stay, and its copies.
 
-Both are routes above the managed ones, and both are traffic: they come, stay and go by the same
+All are routes above the managed ones, and all are traffic: they come, stay and go by the same
 rules. A share whose users stay is the weight said in another way, so that it can be left out at
-any time, and the weight alone then holds.
+any time, and the weight alone then holds. Copies are answered by nobody, so that they can be left
+out at any time, too.
 """
 
 from __future__ import annotations
@@ -31,13 +32,22 @@ class Kept:
     weight: int
 
 
-Picks: TypeAlias = tuple[HttpMatch | Kept, ...]
+@dataclass(frozen=True, slots=True)
+class Mirrored:
+    """Copies of that share (percent) of the requests, which stable answers."""
+
+    percent: int
+
+
+Pick: TypeAlias = HttpMatch | Kept | Mirrored
+Picks: TypeAlias = tuple[Pick, ...]
 """What the header routes of an object say, the matches first; () without any."""
 
 
 def picks_of(spec: RolloutSpec, phase: Phase) -> Picks:
     """What the header routes of a phase have to say."""
-    return phase.match + kept_share(spec, phase.weight)
+    copies = (Mirrored(phase.mirror.percent),) if phase.mirror else ()
+    return phase.match + kept_share(spec, phase.weight) + copies
 
 
 def kept_share(spec: RolloutSpec, weight: int) -> tuple[Kept, ...]:
@@ -58,6 +68,16 @@ def kept(picks: Picks) -> tuple[Kept, ...]:
     return tuple(pick for pick in picks if isinstance(pick, Kept))
 
 
+def copied(picks: Picks) -> int:
+    """The share (percent) of requests that are copied; 0 without any."""
+    return next((pick.percent for pick in picks if isinstance(pick, Mirrored)), 0)
+
+
+def without_copies(picks: Picks) -> Picks:
+    """Those that pick who is answered by the canary."""
+    return tuple(pick for pick in picks if not isinstance(pick, Mirrored))
+
+
 def within(inner: Picks | None, outer: Picks | None, weight: int = 0) -> bool:
     """Whether all that `inner` sends to the canary goes there by `outer` beside that weight too.
 
@@ -70,10 +90,12 @@ def within(inner: Picks | None, outer: Picks | None, weight: int = 0) -> bool:
     return outer is not None and all(any(_takes(o, i) for o in outer) for i in inner)
 
 
-def _takes(outer: HttpMatch | Kept, inner: HttpMatch | Kept) -> bool:
+def _takes(outer: Pick, inner: Pick) -> bool:
+    if isinstance(outer, Mirrored) and isinstance(inner, Mirrored):
+        return outer.percent >= inner.percent
     if isinstance(outer, Kept) and isinstance(inner, Kept):
         return outer.cookie == inner.cookie and outer.weight >= inner.weight
-    if isinstance(outer, Kept) or isinstance(inner, Kept):
+    if not (isinstance(outer, HttpMatch) and isinstance(inner, HttpMatch)):
         return False
     asked = {**outer.headers, **{f"cookie {k}": v for k, v in outer.cookies.items()}}
     said = {**inner.headers, **{f"cookie {k}": v for k, v in inner.cookies.items()}}

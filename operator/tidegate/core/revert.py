@@ -19,7 +19,7 @@ from tidegate.core.hook_places import after_revert
 from tidegate.core.journal import noted
 from tidegate.core.measuring import refused
 from tidegate.core.observation import Observed, RouteWeight
-from tidegate.core.picks import Picks, matches, within
+from tidegate.core.picks import Picks, matches, within, without_copies
 from tidegate.core.scene import Scene, Step, changed
 
 OUTCOME_PROMOTED = "Promoted"
@@ -58,11 +58,14 @@ def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
     """The header routes that stay, None for whatever there is.
 
     How many requests matches bring is not known: they stay until stable can carry all. A share that
-    users keep would hold back what leaves: without it the weight alone says who goes where.
+    users keep would hold back what leaves: without it the weight alone says who goes where. Nobody
+    waits for the answer to a copy: those go at once.
     """
     if not weight_to_leave(scene, capacity.PERCENT):
         return ()
-    return route.match if route.match is None or keep == route.weight else matches(route.match)
+    if route.match is None:
+        return None
+    return without_copies(route.match) if keep == route.weight else matches(route.match)
 
 
 def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:

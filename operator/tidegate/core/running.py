@@ -203,7 +203,7 @@ def _realised_since(scene: Scene) -> datetime | None:
         seen = some(traffic, run.to_revision, since)  # users are shared out, requests are counted
     else:
         written = scene.routes.written(phase.weight) if scene.routes else None
-        matched = bool(phase.match)
+        matched = bool(phase.match or phase.mirror)
         seen = share(
             traffic, run.to_revision, phase.weight, since, written=written, at_least=matched
         )

@@ -40,7 +40,7 @@ from tidegate.core.observation import (
     ServiceView,
     TrafficReading,
 )
-from tidegate.core.picks import Picks, matches
+from tidegate.core.picks import Picks, copied, matches
 from tidegate.rehearsal.counters import Counters
 from tidegate.rehearsal.setting import Setting
 
@@ -53,6 +53,8 @@ STABLE_READY_S: Final = 1.0
 """The first revision stands before the play begins; nobody waits for it."""
 STABLE: Final = "stable"
 CANARY: Final = "canary"
+COPIES: Final = "copies"
+"""What the canary gets and nobody waits for."""
 WHOLE_PERCENT: Final = 100
 
 
@@ -128,7 +130,13 @@ class World:
             canary = float(weight)
             if matches(known.matches[name]):
                 canary += (WHOLE_PERCENT - canary) * self.setting.scenario.matched / WHOLE_PERCENT
-            sent = ((CANARY, known.canary, canary), (STABLE, known.stable, WHOLE_PERCENT - canary))
+            stable = WHOLE_PERCENT - canary
+            copies = stable * copied(known.matches[name]) / WHOLE_PERCENT
+            sent = (
+                (CANARY, known.canary, canary),
+                (STABLE, known.stable, stable),
+                (COPIES, known.canary, copies),
+            )
             for destination, revision, share in sent:
                 if share > 0:
                     key = (destination, revision)
@@ -169,13 +177,14 @@ class World:
         weight = WHOLE_PERCENT * canary / self.setting.scenario.rate
         for (destination, revision), rate in flow.items():
             if revision is None or not self.ready(revision):
-                self.failed += rate * length_s
+                self.failed += 0.0 if destination == COPIES else rate * length_s
                 continue
             new = revision == self.target and self.released_s < inf
             if new and self.first_canary_s is None:
                 self.first_canary_s = self.now_s
             values = self.setting.values(self.elapsed_s, weight, new=new)
-            self.counters.count(destination, revision, rate * length_s, values)
+            counted = CANARY if destination == COPIES else destination
+            self.counters.count(counted, revision, rate * length_s, values)
 
     # ------------------------------------------------------------ what is seen
 

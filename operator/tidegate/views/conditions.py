@@ -182,7 +182,7 @@ def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...
     known = previous.get(TRAFFIC_CONVERGED)
     if reason in NO_NEWS and known is not None:
         return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
-    matched = and_told(traffic.match, traffic.sticky)
+    matched = and_told(traffic.match, traffic.sticky, traffic.mirror)
     message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %{matched}."
     return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
 

@@ -204,7 +204,7 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
             filter(
                 None,
                 (
-                    clean(and_told(traffic.match, traffic.sticky).lstrip(", ")),
+                    clean(and_told(traffic.match, traffic.sticky, traffic.mirror).lstrip(", ")),
                     "proxies are not there yet" if waiting else "",
                 ),
             )

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,9 +72,12 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
     await runner.cleanup()
 
 
-def caller(server: Server, key_file: Path | None = None) -> HttpCaller:
+def caller(
+    server: Server, key_file: Path | None = None, own: Mapping[str, Path] | None = None
+) -> HttpCaller:
     """Calls that end at the server, whatever Service they name."""
-    return HttpCaller(HookConfig(key_file), Noon(), lambda call: URL(server.url + call.path))
+    config = HookConfig(key_file, own or {})
+    return HttpCaller(config, Noon(), lambda call: URL(server.url + call.path))
 
 
 def call(timeout_s: float = FAR_S) -> HookCall:
@@ -127,6 +130,33 @@ async def test_without_its_key_nothing_is_sent_and_the_field_is_named(server, tm
     await calling.close()
     assert view.sight is HookSight.FAILED
     assert "hooks.signingKeyFile" in view.message
+    assert not server.requests
+
+
+async def test_a_namespace_with_a_key_of_its_own_gets_calls_with_that_one_alone(server, tmp_path):
+    (tmp_path / "rest").write_bytes(b"rest")
+    (tmp_path / "own").write_bytes(b"own")
+    namespace = call().namespace
+    for keys, secret in (
+        ({namespace: tmp_path / "own"}, b"own"),
+        ({"x": tmp_path / "own"}, b"rest"),
+    ):
+        calling = caller(server, tmp_path / "rest", keys)
+        await calling.call(call())
+        await calling.close()
+        _, headers, body = server.requests[-1]
+        signed = headers["Tidegate-Timestamp"].encode() + b"." + body
+        expected = hmac.new(secret, signed, hashlib.sha256).hexdigest()
+        assert headers["Tidegate-Signature"] == f"sha256={expected}"
+
+
+async def test_no_other_key_stands_in_for_one_that_cannot_be_read(server, tmp_path):
+    (tmp_path / "rest").write_bytes(b"rest")
+    calling = caller(server, tmp_path / "rest", {call().namespace: tmp_path / "missing"})
+    view = await calling.call(call())
+    await calling.close()
+    assert view.sight is HookSight.FAILED
+    assert f"hooks.signingKeyFiles.{call().namespace}" in view.message
     assert not server.requests
 
 

@@ -18,7 +18,8 @@ REQUEST_ID = "x-request-id"
 def header_routes_are_copies(change: Change, world: World) -> Iterator[str]:
     """I21: a header route that the operator makes stands above a managed route and is as that one,
     but for what the phase asks of requests beside its conditions and one destination alone behind
-    it: the canary, or stable for users who stay there; and the phase that is on asks for it.
+    it: the canary, or stable for users who stay there; and the phase that is on asks for it. One
+    that copies requests to the canary has the conditions and destinations of the managed route.
     """
     if change.kind not in ROUTES or not change.by_operator or change.after is None:
         return
@@ -32,7 +33,31 @@ def header_routes_are_copies(change: Change, world: World) -> Iterator[str]:
                 below = place + 1
                 while below in ours:
                     below += 1
-                yield from _of_route(rollout, claim, raw, managed.get(below), change.after)
+                judge = _of_copies if _copies(rollout, raw) else _of_route
+                yield from judge(rollout, claim, raw, managed.get(below), change.after)
+
+
+def _copies(rollout: Body, raw: Body) -> bool:
+    """Whether it is one that copies requests, in a phase that asks for that."""
+    return bool(_phase(rollout).get("mirror")) and "mirror" in raw
+
+
+def _of_copies(
+    rollout: Body, claim: Claim, raw: Body, below: RouteShares | None, body: Body
+) -> Iterator[str]:
+    name, asked = raw.get("name"), _phase(rollout)["mirror"]["percent"]
+    if below is None or below.canary_place is None:
+        yield f"{name} does not stand above a managed route"
+        return
+    original: Any = body
+    for step in below.entries[:3]:
+        original = original[step]
+    canary = original[str(below.entries[3])][below.canary_place]
+    if raw["mirror"] != canary["destination"] or raw.get("mirrorPercentage") != {"value": asked}:
+        yield f"{name} does not copy {asked} % of the requests to the canary"
+    fields = {*raw, *original}.difference(("name", "mirror", "mirrorPercentage"))
+    if any(raw.get(field) != original.get(field) for field in fields):
+        yield f"{name} is not as {below.name}, above which it stands"
 
 
 def _of_route(
@@ -142,7 +167,7 @@ def a_hold_has_its_header_routes(change: Change, world: World) -> Iterator[str]:
     touched_s = world.memory.touched_s.get(change.key[0], 0.0)
     if claim is None or touched_s > change.at_s - LOOK_BACK_S:
         return
-    asked = _asked(change.after) or _cookie(change.after)
+    asked = _asked(change.after) or _cookie(change.after) or _phase(change.after).get("mirror")
     if world.matched(claim) != bool(asked):
         there = "are" if world.matched(claim) else "are no"
         yield f"phase {after.get('name')} begins and there {there} header routes"

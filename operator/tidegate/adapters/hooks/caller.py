@@ -81,8 +81,8 @@ class HttpCaller:
             await session.close()
 
     async def _exchange(self, call: HookCall, body: bytes) -> HookView:
-        key_file, now_s = self._config.signing_key_file, self._clock.now().timestamp()
-        signed = await asyncio.to_thread(signed_headers, key_file, now_s, body)
+        key, now_s = self._config.key_of(call.namespace), self._clock.now().timestamp()
+        signed = await asyncio.to_thread(signed_headers, key, now_s, body)
         host = f"{call.service}.{call.namespace}.svc:{call.port}"
         named = {"Host": host, "Content-Type": JSON, "Idempotency-Key": call.call_id}
         headers = named | signed

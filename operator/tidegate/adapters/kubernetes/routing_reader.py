@@ -143,8 +143,8 @@ class _Reading:
         found = tuple(self._route_weight(name) for name in routing.bodies)
         if found and self._picks and not routing.problems and not any(r.http for r in found):
             message = (
-                "a phase has match or sticky, and the Rollout names no HTTP route: TLS and TCP "
-                "have no headers; leave both out, or name an HTTP route"
+                "a phase has match, mirror or sticky, and the Rollout names no HTTP route: TLS and "
+                "TCP have no headers; leave them out, or name an HTTP route"
             )
             routing.problems.append(Problem(reasons.HEADER_ROUTE_NOT_POSSIBLE, message))
         if found:
