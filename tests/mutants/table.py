@@ -18,6 +18,7 @@ from tests.mutants import (
     made_routes,
     pod_signals,
     policies,
+    preflight,
     providers,
     rehearsals,
     scorecards,
@@ -46,6 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
     *hooks.MUTANTS,
+    *preflight.MUTANTS,
 )
 
 SLICE = 4
