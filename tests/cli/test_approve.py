@@ -72,3 +72,12 @@ def test_a_no_go_may_name_its_phase(api: FakeApi, run):
         "reason": "not on a Friday",
         "requestedBy": "anna@example.org",
     }
+
+
+def test_groups_of_a_preflight_are_told_as_those_of_a_phase_are(api: FakeApi, run):
+    found = body(IN_PHASE, preflight={"approval": {"groups": ["dev", "ops"]}})
+    api.put("rollouts", found)
+    run("approve", "web", "--phase", "preflight")
+    assert asked(api)["requestedGroups"] == ["dev"]
+    run("approve", "web", "--phase", "half")
+    assert "requestedGroups" not in api.bodies[1]["spec"]

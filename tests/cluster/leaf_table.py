@@ -69,6 +69,13 @@ HOOK = WORK | {"cronJob": "preload", "when": "before", "onFailure": "hold"}
 CALL = WORK | {"service": "shop", "port": 80, "path": "/", "when": "before", "onFailure": "hold"}
 RUN_HOOK = WORK | {"cronJob": "preload", "when": "promoted"}
 RUN_CALL = WORK | {"service": "shop", "port": 80, "path": "/", "when": "promoted"}
+PREFLIGHT = {
+    "gates": [BOUND | {"for": "1s"}],
+    "hooks": [HOOK],
+    "approval": {"required": 1, "groups": ["release-managers"], "expiry": "1h"},
+    "deadline": "3h",
+    "onTimeout": "hold",
+}
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
 BEARERS: dict[str, tuple[Edit, ...]] = {
@@ -208,6 +215,16 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
         f"spec.phases[].hooks[].{field}": (("phases.0.hooks", [CALL]),)
         for field in ("service", "port", "path")
     },
+    "spec.preflight": (METRICS, ("preflight", PREFLIGHT)),
+    **{
+        f"spec.preflight.hooks[].{field}": (("preflight", {"hooks": [CALL]}),)
+        for field in ("service", "port", "path")
+    },
+    "spec.preflight.gates[].compare": (
+        METRICS,
+        ("preflight", {"gates": [BOUND | {"compare": COMPARE}]}),
+    ),
+    "spec.preflight.gates[].scorecard": (METRICS, CARDS, ("preflight", {"gates": [SCORED]})),
     "spec.hooks": (("hooks", [RUN_HOOK]),),
     **{f"spec.hooks[].{field}": (("hooks", [RUN_CALL]),) for field in ("service", "port", "path")},
     "spec.contentOf.configMaps": (("contentOf", {"configMaps": ["kube-root-ca.crt"]}),),

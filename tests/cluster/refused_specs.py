@@ -12,6 +12,8 @@ MADE_HTTP_ROUTE = {
 COMPARE = {"to": "stable", "maxIncreasePercent": 10}
 MEMBER = {"metric": "error-rate", "weight": 25, "max": 0.05}
 CARD = {"name": "health", "pass": 95, "members": [MEMBER]}
+BOUND = {"metric": "error-rate", "max": 0.05}
+SCORED = {"scorecard": "health"}
 
 REFUSED: list[tuple[str, Any, str]] = [
     ("template", None, "set exactly one of template and workloadRef"),
@@ -135,6 +137,18 @@ REFUSED: list[tuple[str, Any, str]] = [
     ),
     ("phases.0.hooks", [{"name": "a", "service": "b", "path": "x"}], "hooks[0].path: Invalid"),
     ("hooks", [{"name": "a", "cronJob": "b", "when": "before"}], "hooks[0].when: Unsupported"),
+    ("preflight", {}, "set at least one of gates, hooks and approval"),
+    ("preflight", {"approval": {}, "onTimeout": "hold"}, "set deadline, too"),
+    ("preflight", {"hooks": [{"name": "a", "cronJob": "b", "when": "after"}]}, "leave when out"),
+    ("preflight", {"gates": [{"metric": "x", "max": 1}]}, "every gate of the pre-flight must name"),
+    ("preflight", {"gates": [SCORED]}, "there are no pods of the new revision yet"),
+    ("preflight", {"gates": [BOUND | {"delay": "1m"}]}, "the pre-flight has none; use for"),
+    (
+        "preflight",
+        {"gates": [BOUND | {"for": "10m"}], "deadline": "10m"},
+        "deadline must be longer than the for of every gate",
+    ),
+    ("phases.0.name", "preflight", "preflight is what spec.preflight is called"),
     ("phases.0.match", [{"headers": {"x-a": {}}}], "set exactly one of exact, prefix and regex"),
     ("bake", {}, "spec.bake.duration: Required value"),
     ("metrics", [], "every guard must name a metric of spec.metrics"),

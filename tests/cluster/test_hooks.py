@@ -22,7 +22,7 @@ NEVER = {"sandbox.tidegate.io/ready": "never"}
 LABEL = "tidegate.io/hook"
 
 
-def _cron_job(shop: Shop, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
+def cron_job(shop: Shop, name: str, annotations: dict[str, str] | None = None) -> dict[str, Any]:
     """A template that never runs by itself; its pods end as their annotation says."""
     pod = {
         "metadata": {"annotations": annotations or {}},
@@ -51,18 +51,20 @@ def _opened(
     phases = (GREEN | {"hooks": list(hooks)}, SWITCH)
     shop = service_shop(phases=phases, extra=extra)
     with opened_service_shop(stage, shop):
-        stage.cluster.apply(_cron_job(shop, "work", pods))
-        stage.cluster.apply(_cron_job(shop, "tidy"))
+        stage.cluster.apply(cron_job(shop, "work", pods))
+        stage.cluster.apply(cron_job(shop, "tidy"))
         yield shop
 
 
-def _jobs(stage: Stage, shop: Shop) -> list[dict[str, Any]]:
+def jobs_of(stage: Stage, shop: Shop) -> list[dict[str, Any]]:
+    """The Jobs of its hooks."""
     path = f"/apis/batch/v1/namespaces/{shop.namespace}/jobs?labelSelector={LABEL}"
     items: list[dict[str, Any]] = administrator(stage.cluster).get(path)["items"]
     return items
 
 
-def _hook(status: dict[str, Any], name: str) -> dict[str, Any]:
+def hook_of(status: dict[str, Any], name: str) -> dict[str, Any]:
+    """The entry of that hook, empty when there is none."""
     found = (one for one in status.get("hooks", ()) if one["name"] == name)
     return next(found, {})
 
@@ -77,9 +79,9 @@ def test_a_job_that_completes_lets_the_release_go_on_and_is_kept_to_be_looked_at
     with _opened(stage, {"name": "warm", "cronJob": "work"}) as shop:
         stage.release(shop, App("v2"))
         status = stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=60)
-        hook = _hook(status, "warm")
+        hook = hook_of(status, "warm")
         assert (hook["result"], hook["try"], hook["exitCode"]) == ("Succeeded", 1, 0)
-        (job,) = _jobs(stage, shop)
+        (job,) = jobs_of(stage, shop)
         assert job["metadata"]["name"] == hook["job"]
         assert job["metadata"]["labels"][LABEL] == "warm"
         assert job["spec"]["backoffLimit"] == 0
@@ -95,12 +97,12 @@ def test_a_job_that_fails_holds_after_its_tries_and_runs_again_when_asked(stage:
     with _opened(stage, {"name": "warm", "cronJob": "work", "retries": 1}, pods=CRASH) as shop:
         stage.release(shop, App("v2"))
         status = stage.await_status(shop, "held by its hook", _held, deadline_s=60)
-        assert (_hook(status, "warm")["try"], len(_jobs(stage, shop))) == (2, 2)
+        assert (hook_of(status, "warm")["try"], len(jobs_of(stage, shop))) == (2, 2)
         assert {c["type"] for c in status["conditions"] if c["status"] == "True"} >= {"Stalled"}
-        stage.cluster.apply(_cron_job(shop, "work"))
+        stage.cluster.apply(cron_job(shop, "work"))
         stage.act(shop, "retry", "mended")
         status = stage.await_status(shop, "promoted", history_ended(1, "Promoted"), deadline_s=60)
-        assert (_hook(status, "warm")["try"], len(_jobs(stage, shop))) == (3, 3)
+        assert (hook_of(status, "warm")["try"], len(jobs_of(stage, shop))) == (3, 3)
 
 
 def test_a_job_that_never_ends_is_ended_at_its_timeout_and_its_clean_up_runs(
@@ -118,22 +120,22 @@ def test_a_job_that_never_ends_is_ended_at_its_timeout_and_its_clean_up_runs(
         status = stage.await_status(
             shop,
             "cleaned up",
-            lambda now: _hook(now, "tidy").get("result") == "Succeeded",
+            lambda now: hook_of(now, "tidy").get("result") == "Succeeded",
             deadline_s=60,
         )
-        assert _hook(status, "clear")["result"] == "Succeeded"
+        assert hook_of(status, "clear")["result"] == "Succeeded"
 
 
 def test_an_abort_does_not_wait_for_a_job_and_deletes_it(stage: Stage) -> None:
     with _opened(stage, {"name": "warm", "cronJob": "work"}, pods=NEVER) as shop:
         stage.release(shop, App("v2"))
         stage.await_status(
-            shop, "runs", lambda now: bool(_hook(now, "warm").get("sentAt")), deadline_s=60
+            shop, "runs", lambda now: bool(hook_of(now, "warm").get("sentAt")), deadline_s=60
         )
         stage.act(shop, "abort", "not today")
         stage.await_status(shop, "reverted", history_ended(1, "Reverted"), deadline_s=20)
-        wait_until(lambda: not _jobs(stage, shop), 30, "the Job is deleted")
-        assert _hook(stage.status(shop), "warm")["result"] == "Cancelled"
+        wait_until(lambda: not jobs_of(stage, shop), 30, "the Job is deleted")
+        assert hook_of(stage.status(shop), "warm")["result"] == "Cancelled"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tidegate.core.decision import SetWeight
 BAD = {"guard/0": (read(1, 0.25),)}
 
 
-@pytest.mark.parametrize("at_stage", [s for s in Stage if s is not Stage.BAKING])
+@pytest.mark.parametrize("at_stage", [s for s in Stage if s not in (Stage.PREFLIGHT, Stage.BAKING)])
 @pytest.mark.parametrize("paused", [True, False])
 def test_a_breach_sends_back_from_every_stage_even_in_a_pause(at_stage, paused):
     case = in_phase(stage=at_stage, readings=BAD)

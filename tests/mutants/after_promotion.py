@@ -9,7 +9,7 @@ MUTANTS = (
         "old pods drain as soon as the new revision is promoted",
         "docs/design.md 2, bake",
         "core/draining.py",
-        "            scene.canary_revision,\n",
+        "            None if early else scene.canary_revision,\n",
         "",
         (BAKING + "test_the_old_pods_are_not_drained_in_a_bake",),
     ),

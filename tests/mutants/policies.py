@@ -74,7 +74,7 @@ MUTANTS = (
         "a guard of a phase stands in for that of a policy on the same metric",
         ISSUE,
         "core/scene.py",
-        "        found = usual + own + self._imposed()\n",
+        "        found = () if in_preflight(self.status) else usual + own + self._imposed()\n",
         "        found = usual + own + tuple(\n"
         "            one for one in self._imposed() if one[1].metric not in replaced\n"
         "        )\n",

@@ -19,6 +19,7 @@ from tests.mutants import (
     mirrors,
     pod_signals,
     policies,
+    preflight,
     providers,
     rehearsals,
     scorecards,
@@ -48,6 +49,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
     *hooks.MUTANTS,
+    *preflight.MUTANTS,
 )
 
 SLICE = 4

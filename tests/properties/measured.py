@@ -11,6 +11,8 @@ from tidegate.core.testing import tested
 
 METRIC_WINDOW_S = 10.0
 GOOD_ERRORS, BAD_ERRORS = 0.001, 0.3
+OF_CLUSTER = "cluster-errors"
+"""A metric of no revision: it is seen by what serves now."""
 
 
 def read_errors(
@@ -19,6 +21,8 @@ def read_errors(
     """The error rate of one revision, and of stable beside it where the check compares."""
     window_s = bound.interval_s if bound is not None and tested(bound) else METRIC_WINDOW_S
     metric = (bound.metric if bound is not None else None) or ""
+    if metric == OF_CLUSTER:
+        return _read(world, stable, window_s, metric)
     reading = _read(world, revision, window_s, metric)
     if bound is None or bound.compare is None or stable in (None, revision):
         return reading

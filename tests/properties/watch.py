@@ -14,7 +14,7 @@ from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
-from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage
 from tidegate.core import reasons
 from tidegate.core.decision import (
     Decision,
@@ -72,7 +72,7 @@ class Watch:
         self._only_passes_promote(rollout, before, status)
         if status.stable_revision is not None:
             self.tried.add(status.stable_revision)
-        if status.run is not None and status.run.stage is not Stage.PREPARING:
+        if status.run is not None and status.run.stage not in BEFORE_TRAFFIC:
             self.tried.add(status.run.to_revision)
         if before.stable_revision is not None and not self.foreign:
             sent = {name for (_, name), rate in world.flow().items() if name and rate > 0}

@@ -56,3 +56,9 @@ def tells_revisions_apart(metric: Metric) -> bool:
     """Whether its queries have a place for the revision; a built-in template always has."""
     queries = (metric.query, metric.samples) if metric.query is not None else ()
     return all(_REVISION.search(query) for query in queries if query is not None)
+
+
+def names_revision(metric: Metric) -> bool:
+    """Whether a query of it has a place for the revision; a built-in template always has."""
+    queries = (metric.query, metric.samples)
+    return metric.query is None or any(_REVISION.search(one) for one in queries if one is not None)

@@ -121,4 +121,6 @@ def hook_lists(spec: "RolloutSpec") -> Iterator[tuple[str, list[str]]]:
     """The path of each list of hooks, and the names in it."""
     for index, phase in enumerate(spec.phases):
         yield f"spec.phases[{index}].hooks", [hook.name for hook in phase.hooks]
+    if spec.preflight is not None:
+        yield "spec.preflight.hooks", [hook.name for hook in spec.preflight.hooks]
     yield "spec.hooks", [hook.name for hook in spec.hooks]

@@ -18,6 +18,7 @@ from tidegate.api.meta import Meta
 from tidegate.api.mirroring import MIRROR_RULES
 from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, policy_of_id
+from tidegate.api.preflight import PREFLIGHT_RULES, Preflight
 from tidegate.api.problems import FieldProblem, SpecError
 from tidegate.api.scalars import DurationS, ObjectName, PercentText
 from tidegate.api.scorecards import CARD_RULES, Scorecard
@@ -234,6 +235,7 @@ class RolloutSpec(ApiModel):
         *CARD_RULES,
         *HOOK_RULES,
         *MIRROR_RULES,
+        *PREFLIGHT_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
@@ -315,6 +317,9 @@ class RolloutSpec(ApiModel):
         max_length=limits.MAX_GUARDS,
         description="Checks that must never fail while a release is on.",
         json_schema_extra=ATOMIC,
+    )
+    preflight: Preflight | None = Field(
+        None, description="What must be true before a release makes its first pod."
     )
     phases: tuple[Phase, ...] = Field(
         (),

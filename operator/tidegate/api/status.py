@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -47,12 +47,17 @@ class State(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where a run stands: pods are made, a phase is on, it is being promoted, or it bakes."""
+    """Where a run stands: what comes before pods, pods, a phase, the promotion, or its bake."""
 
+    PREFLIGHT = "Preflight"
     PREPARING = "Preparing"
     PHASE = "Phase"
     PROMOTING = "Promoting"
     BAKING = "Baking"
+
+
+BEFORE_TRAFFIC: Final = (Stage.PREFLIGHT, Stage.PREPARING)
+"""Where nothing is sent to the new revision yet."""
 
 
 class PhaseStatus(ApiModel):
@@ -61,7 +66,7 @@ class PhaseStatus(ApiModel):
     index: int = Field(
         ge=0, le=limits.MAX_PHASES, description="Place of the phase in spec.phases, from 0."
     )
-    name: ShortText = Field(description="Name of the phase.")
+    name: ShortText = Field(description="Name of the phase; preflight before the first pod.")
     entered_at: Timestamp = Field(description="When the phase was entered, in UTC.")
     started_at: Timestamp | None = Field(
         None, description="When its hold began to count (pods ready, traffic there), in UTC."
@@ -89,7 +94,9 @@ class RunStatus(ApiModel):
         validation_alias="to", serialization_alias="to", description="Revision being tried."
     )
     started_at: Timestamp = Field(description="When the run began, in UTC.")
-    stage: Stage = Field(description="Where the run stands: Preparing, Phase, Promoting or Baking.")
+    stage: Stage = Field(
+        description="Where the run stands: Preflight, Preparing, Phase, Promoting or Baking."
+    )
     skip_to_end: bool = Field(
         default=False, description="Whether a person asked to promote without the remaining phases."
     )

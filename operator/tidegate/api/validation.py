@@ -22,6 +22,7 @@ from tidegate.api.header_checks import header_problems
 from tidegate.api.hooks import hook_lists
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import ObjectSelector
+from tidegate.api.preflight_checks import preflight_problems
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecard_checks import scorecard_problems
@@ -55,6 +56,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *too_long_delays(spec),
         *scorecard_problems(spec),
         *pod_problems(spec, spec.metrics, metrics),
+        *preflight_problems(spec, metrics),
     )
 
 

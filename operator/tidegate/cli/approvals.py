@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.api.limits import MAX_GROUPS
+from tidegate.api.preflight import PREFLIGHT
 from tidegate.api.wire import as_object
 from tidegate.cli.errors import UsageError
 
@@ -36,8 +37,12 @@ def _revision(rollout: Mapping[str, Any] | None) -> str:
 
 
 def _groups_asked_for(rollout: Mapping[str, Any] | None, phase: str | None) -> set[str]:
-    """The groups that the phase names, or that any phase does where none is named."""
-    phases = as_object(as_object(rollout).get("spec")).get("phases") or ()
+    """The groups that the phase names, or that any phase does where none is named.
+
+    The pre-flight counts as one.
+    """
+    spec = as_object(as_object(rollout).get("spec"))
+    phases = ({**as_object(spec.get("preflight")), "name": PREFLIGHT}, *(spec.get("phases") or ()))
     named = (one for one in phases if phase in (None, as_object(one).get("name")))
     approvals = (as_object(as_object(one).get("approval")) for one in named)
     return {str(group) for approval in approvals for group in approval.get("groups") or ()}

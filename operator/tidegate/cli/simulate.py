@@ -20,6 +20,7 @@ from tidegate.cli import manifests
 from tidegate.cli.chances import Chances, chances, chances_text, parse_errors
 from tidegate.cli.errors import UsageError
 from tidegate.cli.options import AnswerOutput, duration_s
+from tidegate.core.whereabouts import preflight_of
 from tidegate.rehearsal.horizon import horizon_s
 from tidegate.rehearsal.playing import End, Player
 from tidegate.rehearsal.scenario import (
@@ -172,7 +173,8 @@ def _text(player: Player, setting: Setting, scenario: str, end: End) -> Iterator
     if player.granted:
         yield f"  approvals are taken as given: phase {', '.join(player.granted)}"
     yield ""
-    width = max([0, *(len(phase.name) for phase in rollout.spec.phases)])
+    phases = preflight_of(rollout.spec) + rollout.spec.phases
+    width = max([0, *(len(phase.name) for phase in phases)])
     for one in player.told:
         mark = "!" if one.warning else " "
         where = f"{one.phase:<{width}} {one.weight:>3} %"

@@ -89,9 +89,10 @@ def asked_of(rollout: Rollout) -> tuple[object, Mapping[str, object]]:
     """What ids of a Rollout's own checks point into, and those of each policy's, by its name."""
     spec = rollout.spec
     bounds = (*spec.guards, *(b for one in spec.phases for b in (*one.guards, *one.gates)))
+    bounds += spec.preflight.gates if spec.preflight else ()
     names = [one.metric or "" for one in bounds]
     names += [member.metric for card in spec.scorecards for member in card.members]
     named = {name.rpartition("/")[0] for name in names}
     theirs = tuple((one.name, one.metrics) for one in rollout.policies if one.name in named)
-    own = spec.metrics, spec.scorecards, spec.guards, spec.phases, theirs
+    own = spec.metrics, spec.scorecards, spec.guards, spec.phases, spec.preflight, theirs
     return own, {one.name: (one.metrics, one.guards) for one in rollout.policies}

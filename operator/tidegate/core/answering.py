@@ -12,12 +12,13 @@ from typing import Literal
 
 from tidegate.api.actions import Action, Verb
 from tidegate.api.status import LastAction, PauseStatus, Stage
-from tidegate.core import approving, freezing, going_back, hooks, reasons, revert
+from tidegate.core import approving, freezing, going_back, hooks, preflight, reasons, revert
 from tidegate.core.decision import AnswerAction, HoldRollout, Note
 from tidegate.core.hook_places import after_undo
 from tidegate.core.journal import note_run
 from tidegate.core.running import enter
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.whereabouts import in_preflight
 
 DATED_TO_S = 1.0
 """The API server dates actions to the second."""
@@ -204,6 +205,9 @@ def _promote(scene: Scene, _action: Action) -> Step:
             reason=reasons.BAKING,
             message="the bake ends as soon as every guard passes",
         )
+    if in_preflight(scene.status):
+        why = "the pre-flight is not over; skip leaves it out, and promote then all phases"
+        return _refuse(scene, why)
     if lacks := approving.lacking(scene, len(scene.spec.phases)):
         return _refuse(scene, lacks)
     run = scene.run.model_copy(update={"skip_to_end": True})
@@ -219,6 +223,8 @@ def _skip(scene: Scene, action: Action) -> Step:
     run, phase = scene.run, scene.phase
     if run is None:
         return _refuse(scene, "no run is on, so there is no phase to skip")
+    if in_preflight(scene.status):
+        return preflight.skipped(scene, action)
     if run.skip_to_end or run.stage is Stage.PROMOTING:
         return _refuse(scene, "no phase is left to skip; the promotion is on its way")
     if run.stage is not Stage.PHASE:

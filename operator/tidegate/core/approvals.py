@@ -13,7 +13,8 @@ from tidegate.api.approvals import ApprovalGiven, RunApprovals
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scalars import format_duration
-from tidegate.api.status import RolloutStatus, RunStatus, Stage
+from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, RunStatus, Stage
+from tidegate.core.whereabouts import in_preflight, preflight_of
 
 ABOUT_CHARS = 16
 """Hexadecimal digits of the digest: enough to tell the versions of one phase apart."""
@@ -55,13 +56,19 @@ def missing(run: RunStatus, phase: Phase, now: datetime) -> int:
 
 
 def ahead(spec: RolloutSpec, status: RolloutStatus) -> tuple[Phase, ...]:
-    """The phases of the run that have not begun and need an approval, in their order."""
+    """The phases of the run that have not begun and need an approval, in their order.
+
+    The pre-flight is first among them until it is over.
+    """
     run = status.run
     if run is None or run.undo or run.skip_to_end:
         return ()
-    if run.stage not in (Stage.PREPARING, Stage.PHASE):
+    if run.stage not in (*BEFORE_TRAFFIC, Stage.PHASE):
         return ()
-    return tuple(phase for phase in spec.phases[_next(spec, status) :] if phase.approval)
+    phases = spec.phases[_next(spec, status) :]
+    if in_preflight(status):
+        phases = preflight_of(spec) + phases
+    return tuple(phase for phase in phases if phase.approval)
 
 
 def awaited(spec: RolloutSpec, status: RolloutStatus, now: datetime) -> Phase | None:
@@ -122,7 +129,7 @@ def _next(spec: RolloutSpec, status: RolloutStatus) -> int:
     Of a phase that is gone from the spec only its old place is known: what is there now counts as
     not begun.
     """
-    if status.run is None or status.run.stage is Stage.PREPARING or status.phase is None:
+    if status.run is None or status.run.stage in BEFORE_TRAFFIC or status.phase is None:
         return 0
     names = [phase.name for phase in spec.phases]
     if status.phase.name not in names:

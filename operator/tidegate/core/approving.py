@@ -29,7 +29,10 @@ from tidegate.core.approvals import (
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.whereabouts import in_preflight, preflight_of, title
 
+BEFORE_PODS = -1
+"""The place of the pre-flight among the phases, counted from 0."""
 CLOCKS_APART_S = 5.0
 """An action is dated by the API server's clock, to the second, and the run by the operator's."""
 
@@ -80,7 +83,7 @@ def approve(scene: Scene, action: Action) -> Step:
     approvals = kept(run).model_copy(update={"given": (*others, given)})
     approved = run.model_copy(update={"approvals": approvals})
     said = tally(approved, phase, scene.now)
-    message = f"phase {phase.name} of revision {run.to_revision}: {said}"
+    message = f"{title(phase.name)} of revision {run.to_revision}: {said}"
     return Step(changed(scene.status, run=approved), reason=reasons.APPROVED, message=message)
 
 
@@ -89,13 +92,15 @@ def reject(scene: Scene, action: Action) -> Step:
     phase = _meant(scene, action)
     if isinstance(phase, str):
         return _refused(scene, phase)
-    message = f"phase {phase.name} rejected by {action.author}"
+    message = f"{title(phase.name)} rejected by {action.author}"
     return revert.send_back(scene, reasons.REJECTED, message)
 
 
 def _lacking(scene: Scene, index: int) -> Phase | None:
     """The first phase up to that place whose approvals are not all there."""
     run, on_the_way = scene.run, scene.spec.phases[: index + 1]
+    if in_preflight(scene.status):
+        on_the_way = preflight_of(scene.spec) + on_the_way
     if run is None:
         return None
     found = (
@@ -109,7 +114,7 @@ def _lacking(scene: Scene, index: int) -> Phase | None:
 def _sentence(scene: Scene, run: RunStatus, phase: Phase) -> str:
     at = f"{scene.rollout.name} -n {scene.rollout.namespace} --phase {phase.name}"
     return (
-        f"phase {phase.name} waits for approval, {tally(run, phase, scene.now)}; "
+        f"{title(phase.name)} waits for approval, {tally(run, phase, scene.now)}; "
         f"{whose(phase)} may give one: tidegate approve {at}{lost(run, phase, scene.now)}"
     )
 
@@ -133,12 +138,12 @@ def _named(scene: Scene, name: str, phases: tuple[Phase, ...]) -> Phase | str:
     if found is not None:
         return found
     left = f"those that do are {', '.join(phase.name for phase in phases)}"
-    known = {phase.name: phase for phase in scene.spec.phases}
+    known = {phase.name: phase for phase in preflight_of(scene.spec) + scene.spec.phases}
     if name not in known:
         return f"no phase is named {name!r} that needs an approval; {left}"
     if known[name].approval is None:
-        return f"phase {name} needs no approval; {left}"
-    return f"phase {name} has begun already; what is ahead and needs an approval: {left}"
+        return f"{title(name)} needs no approval; {left}"
+    return f"{title(name)} has begun already; what is ahead and needs an approval: {left}"
 
 
 def _unfit(scene: Scene, run: RunStatus, action: Action, phase: Phase) -> str:
@@ -153,12 +158,12 @@ def _unfit(scene: Scene, run: RunStatus, action: Action, phase: Phase) -> str:
     if action.created_at is not None and action.created_at < begun:
         return f"it was asked before run {run.number} began; look at this run, and approve it anew"
     if approval.groups and not set(approval.groups) & set(action.spec.requested_groups):
-        return f"{whose(phase)} approve phase {phase.name}, and requestedGroups names none of them"
+        return f"{whose(phase)} approve {title(phase.name)}, and requestedGroups names none of them"
     given = counting(run, phase, scene.now)
     if any(one.by == by for one in given):
-        return f"phase {phase.name} is already approved by {by}; one person counts once"
+        return f"{title(phase.name)} is already approved by {by}; one person counts once"
     if not missing(run, phase, scene.now):
-        return f"phase {phase.name} needs no more: {tally(run, phase, scene.now)}"
+        return f"{title(phase.name)} needs no more: {tally(run, phase, scene.now)}"
     return ""
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from tidegate.api.blind import Blind
 from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.policy import policy_of_id
-from tidegate.api.status import Stage
+from tidegate.api.status import BEFORE_TRAFFIC
 from tidegate.core.check import Check
 from tidegate.core.scene import Scene
 
@@ -45,7 +45,7 @@ def _timed(
 def _unseen(scene: Scene) -> set[str]:
     """Ids of the guards that are blind; within its delay a guard is not yet."""
     run, routes = scene.run, scene.routes
-    if run is None or scene.undo or run.stage is Stage.PREPARING:
+    if run is None or scene.undo or run.stage in BEFORE_TRAFFIC:
         return set()
     if routes is None or (routes.idle_canary and not scene.baking):
         return set()

@@ -20,6 +20,7 @@ from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.whereabouts import title
 
 
 def counted_since(scene: Scene) -> datetime | None:
@@ -48,7 +49,7 @@ def overdue(scene: Scene) -> str:
     phase, end = _on(scene), ends_at(scene)
     if phase is None or end is None or scene.now < end:
         return ""
-    return f"phase {phase.name} did not pass within its deadline of {_length(phase)}"
+    return f"{title(phase.name)} did not pass within its deadline of {_length(phase)}"
 
 
 def step(scene: Scene) -> Step | None:
@@ -59,7 +60,7 @@ def step(scene: Scene) -> Step | None:
     if not message:
         return _taken_back(scene, entered)
     if phase.on_timeout == "pause":
-        pause = PauseStatus(by=f"deadline of phase {phase.name}", reason=message, at=scene.now)
+        pause = PauseStatus(by=f"deadline of {title(phase.name)}", reason=message, at=scene.now)
         return _told(scene, message, "resume gives it as long again", pause=pause)
     if entered.timed_out_at is not None:
         return None
@@ -72,7 +73,7 @@ def reminded(scene: Scene, said: Step) -> Step:
     phase, entered = _on(scene), scene.status.phase
     if phase is None or entered is None or entered.timed_out_at is None or not said.message:
         return said
-    late = f"phase {phase.name} is over its deadline of {_length(phase)}"
+    late = f"{title(phase.name)} is over its deadline of {_length(phase)}"
     return replace(said, message=f"{late}: {said.message}")
 
 
@@ -93,7 +94,7 @@ def _taken_back(scene: Scene, entered: PhaseStatus) -> Step | None:
 
 def _on(scene: Scene) -> Phase | None:
     run = scene.run
-    if run is None or run.stage is not Stage.PHASE or run.skip_to_end:
+    if run is None or run.stage not in (Stage.PREFLIGHT, Stage.PHASE) or run.skip_to_end:
         return None
     return scene.phase
 

@@ -13,20 +13,21 @@ from tidegate.core.decision import DeleteReplicaSet, Note, ScaleReplicaSet
 from tidegate.core.observation import RevisionView
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go
+from tidegate.core.whereabouts import in_preflight
 
 MIN_DRAIN_S = 10.0
 """Seconds that old pods stay even when they are seen idle, where `drain.min` says nothing."""
 
 
 def kept(scene: Scene) -> frozenset[str | None]:
-    """Revisions that are in use or about to be."""
+    """Revisions that are in use or about to be; a pre-flight may be long and needs no pods."""
     routes, run = scene.routes, scene.run
-    unused = ours_unused(scene)
+    unused, early = ours_unused(scene), in_preflight(scene.status)
     return frozenset(
         {
             None if unused else scene.status.stable_revision,
-            run.to_revision if run else None,
-            scene.canary_revision,
+            run.to_revision if run and not early else None,
+            None if early else scene.canary_revision,
             routes.stable if routes else None,
             routes.canary if routes else None,
             scene.target if scene.status.stable_revision is None and not unused else None,
@@ -110,9 +111,8 @@ def _waiting(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
 
 
 def _trimmed(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
-    empty = sorted(
-        (view for view in leftovers if view.replicas == 0), key=lambda view: view.created_at
-    )
+    old = (view for view in leftovers if view.replicas == 0 and view.name != scene.canary_revision)
+    empty = sorted(old, key=lambda view: view.created_at)
     if len(empty) <= scene.spec.revision_history_limit:
         return None
     oldest = empty[0]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.limits import MAX_DRIFTS
-from tidegate.api.status import RolloutStatus, Stage, TrafficStatus
+from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage, TrafficStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Note
 from tidegate.core.scene import Scene
@@ -45,7 +45,7 @@ def _wanted(scene: Scene) -> int | None:
     run, routes = scene.run, scene.routes
     if scene.status.stable_revision is None or routes is None:
         return None
-    if run is None or run.stage is Stage.PREPARING:
+    if run is None or run.stage in BEFORE_TRAFFIC:
         return 0
     dead = scene.canary is None or scene.canary.ready == 0
     if dead or routes.canary != run.to_revision or scene.switches:

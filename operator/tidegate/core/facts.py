@@ -24,6 +24,7 @@ from tidegate.core.proving import gathered, status_of
 from tidegate.core.scene import ALWAYS, Scene, changed
 from tidegate.core.shares import read_as
 from tidegate.core.verdicts import bound_text
+from tidegate.core.whereabouts import in_preflight
 
 
 def understood(scene: Scene) -> Scene:
@@ -174,6 +175,8 @@ def _awaited(scene: Scene) -> RevisionView | None:
 
 
 def _pods_missing(scene: Scene) -> bool:
+    if in_preflight(scene.status):
+        return False  # none is wanted yet
     awaited = _awaited(scene)
     if scene.run is None or scene.baking:
         return awaited is None or awaited.ready < scene.spec.replicas
@@ -185,7 +188,8 @@ def _pods_missing(scene: Scene) -> bool:
 
 
 def _canary_ready(scene: Scene) -> bool:
-    return scene.run is not None and scene.canary is not None and scene.canary.ready > 0
+    wanted = scene.run is not None and not in_preflight(scene.status)
+    return wanted and scene.canary is not None and scene.canary.ready > 0
 
 
 def _reached(scene: Scene) -> PhaseStatus | None:

@@ -17,6 +17,7 @@ from tidegate.api.limits import MAX_HOOKS_KEPT
 from tidegate.api.phases import Phase
 from tidegate.api.status import RolloutStatus, RunStatus, Stage
 from tidegate.core.scene import Scene, changed
+from tidegate.core.whereabouts import in_preflight, preflight_of, title
 
 AnyHook: TypeAlias = Hook | RunHook
 When: TypeAlias = Literal["before", "after", "revert", "promoted"]
@@ -44,7 +45,7 @@ class Place:
     @property
     def title(self) -> str:
         """The hook as people know it."""
-        return f"hook {self.hook.name} of phase {self.phase}" if self.phase else self.short
+        return f"hook {self.hook.name} of {title(self.phase)}" if self.phase else self.short
 
     @property
     def short(self) -> str:
@@ -59,7 +60,7 @@ def of_phase(phase: Phase, when: When) -> tuple[Place, ...]:
 
 def every(scene: Scene) -> Iterator[Place]:
     """All hooks of the spec."""
-    for phase in scene.spec.phases:
+    for phase in preflight_of(scene.spec) + scene.spec.phases:
         yield from (Place(hook, phase.name) for hook in phase.hooks)
     yield from (Place(hook) for hook in scene.spec.hooks)
 
@@ -71,6 +72,8 @@ def awaited(scene: Scene) -> tuple[Place, ...]:
         return ()
     if run.stage is Stage.PREPARING:
         return of_phase(phases[0], "before") if phases else ()
+    if run.stage is Stage.PREFLIGHT:
+        return before_pods(scene)
     if run.stage is not Stage.PHASE or scene.phase is None:
         return ()
     following = phases[phases.index(scene.phase) + 1 :][:1]
@@ -85,6 +88,12 @@ def after_phase(scene: Scene) -> tuple[Place, ...]:
     if run is None or run.undo or run.skip_to_end or run.stage is not Stage.PHASE:
         return ()
     return of_phase(scene.phase, "after") if scene.phase is not None else ()
+
+
+def before_pods(scene: Scene) -> tuple[Place, ...]:
+    """What has to be over before the first pod is made; () once the pre-flight is."""
+    phase = scene.phase if in_preflight(scene.status) else None
+    return of_phase(phase, "before") if phase is not None else ()
 
 
 def at_door(scene: Scene, index: int) -> tuple[Place, ...]:
@@ -190,6 +199,8 @@ def _entered(scene: Scene, run: RunStatus) -> tuple[Phase, ...]:
     if run.stage in (Stage.PROMOTING, Stage.BAKING):
         return scene.spec.phases
     at = scene.status.phase
+    if in_preflight(scene.status):
+        return ()
     if scene.phase is not None:
         return scene.spec.phases[: scene.spec.phases.index(scene.phase) + 1]
     return scene.spec.phases[: at.index + 1] if at is not None else ()

@@ -15,8 +15,9 @@ from typing import Final, Literal
 
 from tidegate.api.hook_status import HookResult, HookStatus
 from tidegate.api.hooks import Hook
+from tidegate.api.preflight import PREFLIGHT
 from tidegate.api.status import RolloutStatus
-from tidegate.core import reasons, revert
+from tidegate.core import hook_places, reasons, revert
 from tidegate.core.decision import Note, StartHook, StopHook
 from tidegate.core.hook_places import (
     AFTERWARDS,
@@ -36,6 +37,7 @@ from tidegate.core.journal import note_run
 from tidegate.core.observation import HookSight, HookView
 from tidegate.core.scene import Scene, Step
 from tidegate.core.steering import not_paused
+from tidegate.core.whereabouts import title
 
 OVERDUE_S: Final = 30.0
 """How long after its timeout a Job may still be reported as running before it is deleted.
@@ -47,6 +49,11 @@ Kubernetes itself ends it at its timeout; this is for a Job that nobody takes ca
 def door(scene: Scene, index: int) -> Step | None:
     """Why the phase at that place is not entered yet: a hook before it is not over."""
     return _first_open(scene, at_door(scene, index))
+
+
+def before_pods(scene: Scene) -> Step | None:
+    """Why no pod of the run is made yet: a hook of its pre-flight is not over."""
+    return _first_open(scene, hook_places.before_pods(scene))
 
 
 def leaving(scene: Scene) -> Step | None:
@@ -96,7 +103,8 @@ def _failed(scene: Scene, place: Place, entry: HookStatus) -> Step | None:
     return Step(
         scene.status,
         reason=reasons.HOOK_FAILED,
-        message=f"{message}. Ask retry to run it again, skip to leave the phase out, or abort",
+        message=f"{message}. Ask retry to run it again, skip to leave "
+        f"{'the pre-flight' if place.phase == PREFLIGHT else 'the phase'} out, or abort",
     )
 
 
@@ -211,7 +219,7 @@ def _waiting_text(place: Place, entry: HookStatus) -> str:
     if not place.phase:
         return f"{place.short} runs ({by})"
     waits = "waits for" if entry.when == "before" else "is over but for"
-    return f"phase {place.phase} {waits} {place.short} ({by})"
+    return f"{title(place.phase)} {waits} {place.short} ({by})"
 
 
 # ------------------------------------------------------------------ what is seen
@@ -247,7 +255,7 @@ def _finished(entry: HookStatus, view: HookView, now: datetime) -> HookStatus:
 
 def _note(entry: HookStatus) -> Note:
     good = entry.result is HookResult.SUCCEEDED
-    of = f" of phase {entry.phase}" if entry.phase else ""
+    of = f" of {title(entry.phase)}" if entry.phase else ""
     by = f"Job {entry.job}, " if entry.job else ""
     code = "" if entry.exit_code is None else f", {'exit code' if entry.job else 'HTTP'} "
     code += "" if entry.exit_code is None else str(entry.exit_code)

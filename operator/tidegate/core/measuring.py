@@ -16,6 +16,7 @@ from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.reasons import QUERY_REFUSED
 from tidegate.core.scene import Scene
 from tidegate.core.verdicts import STALE_GRACE_S, fresh, gate_passes, ignores
+from tidegate.core.whereabouts import in_preflight
 
 FIRST_LOOK_S = 1.0
 """How long after a change of the routes every check is looked at, whatever its interval."""
@@ -24,11 +25,12 @@ TRAFFIC_INTERVAL_S = 1.0
 
 
 def traffic_matters(scene: Scene) -> bool:
-    """Whether anything may wait for the proxies: a run, routes not at rest, pods to drain."""
+    """Whether anything may wait for the proxies: a run's pods, routes not at rest, a drain."""
     routes = scene.routes
     if scene.baking and routes is not None and routes.idle_canary:
         return bool(scene.status.draining) or routes.canary != scene.canary_revision
-    if scene.run is not None or scene.status.draining or adopting.taking_over(scene):
+    on = scene.run is not None and not in_preflight(scene.status)
+    if on or scene.status.draining or adopting.taking_over(scene):
         return True
     return routes is not None and (not routes.idle_canary or routes.canary != routes.stable)
 

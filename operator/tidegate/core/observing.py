@@ -16,6 +16,7 @@ from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Note
 from tidegate.core.journal import noted
 from tidegate.core.scene import Scene, Step, changed
+from tidegate.core.whereabouts import title
 
 OVERLOOKED = "mode observe overlooked"
 WOULD = {
@@ -56,7 +57,7 @@ def overlooked(
 
 def phase_waits(scene: Scene, name: str, obstacle: str) -> Step | None:
     """That a phase would have waited; no warning, for it may be only for a next look."""
-    message = f"phase {name} would have waited: {obstacle}"
+    message = f"{title(name)} would have waited: {obstacle}"
     return overlooked(scene, f"phase/{name}", reasons.WOULD_HOLD, message, warning=False)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Life of a run
 RUN_STARTED = "RunStarted"
+PREFLIGHT_PASSED = "PreflightPassed"
 PHASE_STARTED = "PhaseStarted"
 PHASE_PASSED = "PhasePassed"
 PHASE_SKIPPED = "PhaseSkipped"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tidegate.api.status import PhaseStatus, RunStatus, Stage
+from tidegate.api.status import RunStatus, Stage
 from tidegate.api.waits import WaitStatus
 from tidegate.core import adopting, observing, policing, reasons, turns
 from tidegate.core.beginning import begun
@@ -26,6 +26,7 @@ from tidegate.core.hook_places import left_to_do
 from tidegate.core.revert import away
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.waiting import let_go, telemetry_trouble
+from tidegate.core.whereabouts import beginning
 
 
 def at_rest(scene: Scene) -> bool:
@@ -244,21 +245,22 @@ def _start(scene: Scene) -> Step | None:
         return Step(status, reason=reasons.WAITING_FOR_HOOK, message=message)
     if not scene.rollout.held:
         return Step(status, HoldRollout())
-    number = status.last_run_number + 1
+    number, fast = status.last_run_number + 1, _fast(scene)
+    stage, phase = beginning(scene.spec, scene.now, fast=fast)
     run = RunStatus(
         number=number,
         from_revision=status.stable_revision,
         to_revision=target,
         started_at=scene.now,
-        stage=Stage.PREPARING,
-        skip_to_end=_fast(scene),
+        stage=stage,
+        skip_to_end=fast,
         min_replicas=scene.full,
     )
     message = f"run {number}: revision {status.stable_revision} to {target}"
     if run.skip_to_end:
         message += "; it was stable before, so its phases are left out (spec.fastTrack)"
-    first = scene.spec.phases[0].name if scene.spec.phases else ""
-    phase = PhaseStatus(index=0, name=first, entered_at=scene.now) if first else None
+    elif stage is Stage.PREFLIGHT:
+        message += "; the pre-flight comes before its first pod"
     started = begun(scene, status, run, message, phase)
     told = _told(
         Scene(scene.rollout, started, scene.observed, scene.now), turns.others(scene, told=True)

@@ -1,4 +1,4 @@
-"""A run, from the first canary pod to the last phase."""
+"""A run, from its pre-flight and the first canary pod to the last phase."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.core import deadlines, entering, freezing, hooks, observing, reasons, shifting
+from tidegate.core import (
+    deadlines,
+    entering,
+    freezing,
+    hooks,
+    observing,
+    preflight,
+    reasons,
+    shifting,
+)
 from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm, Seen, idle, realised_at, share, some
@@ -31,6 +40,8 @@ from tidegate.core.waiting import telemetry_trouble
 def step(scene: Scene) -> Step:
     """The next move of the run's stage before promotion."""
     assert scene.run is not None, "called only while a run is on"
+    if scene.run.stage is Stage.PREFLIGHT:
+        return preflight.step(scene)
     if scene.run.stage is Stage.PREPARING:
         return _prepare(scene)
     return deadlines.reminded(scene, _hold_phase(scene))

@@ -9,7 +9,7 @@ from tidegate.api.checks import Gate, Guard
 from tidegate.api.phases import Phase
 from tidegate.api.policy import check_id, policy_of_id
 from tidegate.api.rollout import Rollout, RolloutSpec
-from tidegate.api.status import RolloutStatus, RunStatus, Stage
+from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
 from tidegate.core.check import Check, without_comparison
@@ -24,6 +24,7 @@ from tidegate.core.observation import (
 )
 from tidegate.core.scoring import AnyBound, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
+from tidegate.core.whereabouts import in_preflight, phase_on, place_of
 
 ALWAYS = datetime.min.replace(tzinfo=UTC)
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -160,15 +161,13 @@ class Scene:
 
     @property
     def phase(self) -> Phase | None:
-        """The phase of the run as the spec has it now, found by its name."""
-        if self.status.phase is None:
-            return None
-        return next((p for p in self.spec.phases if p.name == self.status.phase.name), None)
+        """The phase of the run as the spec has it now, found by its name; or its pre-flight."""
+        return phase_on(self.spec, self.status)
 
     @property
     def canary_pods(self) -> int:
         """Pods the canary must have now."""
-        if self.run is None:
+        if self.run is None or self.run.stage is Stage.PREFLIGHT:
             return 0
         if self.run.stage in (Stage.PROMOTING, Stage.BAKING) or self.run.skip_to_end:
             return self.full
@@ -181,7 +180,7 @@ class Scene:
     @property
     def shifts(self) -> bool:
         """Whether stable may have fewer pods now than carry all traffic."""
-        on_the_way = self.run is not None and self.run.stage is not Stage.PREPARING
+        on_the_way = self.run is not None and self.run.stage not in BEFORE_TRAFFIC
         return on_the_way and self.spec.capacity.mode == "shift" and not self.switches
 
     @property
@@ -199,7 +198,7 @@ class Scene:
         return self.spec.paused or self.status.pause is not None
 
     def guards(self) -> tuple[tuple[Check, Guard], ...]:
-        """The guards that are on, with their check ids.
+        """The guards that are on, with their check ids; none before there may be pods.
 
         In a phase its own stand in for those of the Rollout on the same metric. They have ids of
         their own, so that no reading of one bound is ever judged by another.
@@ -209,7 +208,7 @@ class Scene:
         replaced = {guard.metric for _, guard in own}
         every = (self._check(f"guard/{i}", guard) for i, guard in enumerate(self.spec.guards))
         usual = tuple((check, guard) for check, guard in every if guard.metric not in replaced)
-        found = usual + own + self._imposed()
+        found = () if in_preflight(self.status) else usual + own + self._imposed()
         return without_comparison(found) if self.alone else found
 
     def _imposed(self) -> tuple[tuple[Check, Guard], ...]:
@@ -250,7 +249,7 @@ class Scene:
 
     def gates(self, phase: Phase) -> tuple[tuple[Check, Gate], ...]:
         """The gates of a phase with their check ids."""
-        place = self.spec.phases.index(phase)
+        place = place_of(self.spec, phase)
         return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
 
     def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
@@ -262,7 +261,7 @@ class Scene:
         if self.run is None or self.undo:
             return ()
         watched = tuple(check for check, _ in self.guards())
-        if self.run.stage is Stage.PHASE and self.phase is not None:
+        if self.run.stage in (Stage.PREFLIGHT, Stage.PHASE) and self.phase is not None:
             watched += tuple(check for check, _ in self.gates(self.phase))
         return watched
 
@@ -291,14 +290,15 @@ class Scene:
         """The readings of a check that are about this revision.
 
         What was measured before its destination selected the revision is about somebody else;
-        it only tells that the provider answers. What pods themselves tell holds from the first.
+        it only tells that the provider answers. What pods themselves tell holds from the first,
+        and a pre-flight asks about no revision.
         """
         if check.card is not None:
             parts = [self.readings(probe) for probe in check.probes]
             return self._timed(check, scores(check.card, parts))
         raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_since
-        if raw and since is not None and raw[0].at >= since:
+        if in_preflight(self.status) or (raw and since is not None and raw[0].at >= since):
             return raw  # they are in the order of time
         return tuple(_of_revision(reading, since) for reading in raw)
 
@@ -350,7 +350,7 @@ class Scene:
         if run.stage is Stage.PHASE:
             began = at.started_at if at is not None else None
             return NEVER if routes.idle_canary or began is None else began
-        if run.stage is Stage.PREPARING or (routes.idle_canary and not self.baking):
+        if run.stage in BEFORE_TRAFFIC or (routes.idle_canary and not self.baking):
             return NEVER
         return max(self.weight_since, self.measured_since) + self.settle
 

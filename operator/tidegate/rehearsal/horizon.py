@@ -6,6 +6,7 @@ from typing import Final
 
 from tidegate.api.checks import Gate
 from tidegate.api.rollout import RolloutSpec
+from tidegate.core.whereabouts import preflight_of
 
 EXTRA_S: Final = 600.0
 """For proxies and windows, beside what the spec and the pods themselves ask for."""
@@ -15,7 +16,7 @@ def horizon_s(spec: RolloutSpec, ready_after_s: float) -> float:
     """Seconds by which a release whose gates pass is over, with ten minutes to spare."""
     phases_s = sum(
         max([phase.hold_s, phase.deadline_s or 0.0, *_gates_s(phase.gates)])
-        for phase in spec.phases
+        for phase in preflight_of(spec) + spec.phases
     )
     bake_s = spec.bake.duration_s if spec.bake else 0.0
     pods_s = (len(spec.phases) + 1) * ready_after_s

@@ -21,6 +21,7 @@ from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
+from tidegate.core.whereabouts import preflight_of
 from tidegate.rehearsal.setting import Setting, approved
 from tidegate.rehearsal.values import window_of
 from tidegate.rehearsal.world import EPOCH, World, moment
@@ -82,7 +83,8 @@ class Player:
     def __init__(
         self, rollout: Rollout, setting: Setting, *, traffic_s: float = TRAFFIC_INTERVAL_S
     ) -> None:
-        self.granted = tuple(phase.name for phase in rollout.spec.phases if phase.approval)
+        asked = preflight_of(rollout.spec) + rollout.spec.phases
+        self.granted = tuple(phase.name for phase in asked if phase.approval)
         spec = approved(rollout.spec)
         spec = spec.model_copy(update={"template": {}, "workload_ref": None})
         self.rollout = replace(rollout, spec=spec, deleting=False, held=False)

@@ -123,7 +123,8 @@ def setting_of(
 def approved(spec: RolloutSpec) -> RolloutSpec:
     """The spec without its approvals: a rehearsal shows what machines do, and people take time."""
     phases = tuple(phase.model_copy(update={"approval": None}) for phase in spec.phases)
-    return spec.model_copy(update={"phases": phases})
+    first = spec.preflight and spec.preflight.model_copy(update={"approval": None})
+    return spec.model_copy(update={"phases": phases, "preflight": first})
 
 
 def _scripted(

@@ -9,6 +9,7 @@ from tidegate.api.phases import Phase
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.status import RolloutStatus
 from tidegate.core.approvals import ahead, awaited, counting, kept, tally, whose
+from tidegate.core.whereabouts import title
 from tidegate.views.amounts import age
 
 
@@ -18,7 +19,8 @@ def awaiting(spec: RolloutSpec, status: RolloutStatus, now: datetime) -> str:
     if phase is None or status.run is None:
         return ""
     said = tally(status.run, phase, now)
-    return f"Phase {phase.name} waits for approval, {said}; {whose(phase)} may give one."
+    name = title(phase.name)
+    return f"{name[0].upper()}{name[1:]} waits for approval, {said}; {whose(phase)} may give one."
 
 
 def needed(phase: Phase, spec: RolloutSpec, status: RolloutStatus, now: datetime) -> str:

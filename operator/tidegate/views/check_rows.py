@@ -80,6 +80,8 @@ def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
                 return spec.guards[int(index)]
             case ["guard", phase, index]:
                 return spec.phases[int(phase)].guards[int(index)]
+            case ["gate", "preflight", index]:
+                return spec.preflight.gates[int(index)] if spec.preflight else None
             case ["gate", phase, index]:
                 return spec.phases[int(phase)].gates[int(index)]
             case _:

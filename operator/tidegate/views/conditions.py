@@ -153,6 +153,8 @@ def _working_reason(status: RolloutStatus) -> str:
     if status.run is None:
         return reasons.INITIALIZING if status.state is State.INITIALIZING else reasons.SETTLING
     match status.run.stage:
+        case Stage.PREFLIGHT:
+            return reasons.WAITING_FOR_GATES
         case Stage.PREPARING:
             return reasons.WAITING_FOR_PODS
         case Stage.PHASE:

@@ -10,10 +10,19 @@ from tidegate.api.meta import Meta
 from tidegate.api.phases import Phase
 from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout, RolloutSpec
-from tidegate.api.status import LastRun, PhaseStatus, RolloutStatus, RunStatus, Stage, State
+from tidegate.api.status import (
+    BEFORE_TRAFFIC,
+    LastRun,
+    PhaseStatus,
+    RolloutStatus,
+    RunStatus,
+    Stage,
+    State,
+)
 from tidegate.api.takeover import WorkloadDrift, WorkloadStage
 from tidegate.core.cohorts import and_told
 from tidegate.core.observing import OVERLOOKED
+from tidegate.core.whereabouts import in_preflight, preflight_of
 from tidegate.views.amounts import age, span_text
 from tidegate.views.approvals import given, needed
 from tidegate.views.check_rows import CheckRow, check_row
@@ -242,7 +251,7 @@ def _phases(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> t
     if spec is None:
         return ()
     place = _place(status, spec.phases)
-    rows = []
+    rows = [_preflight(one, spec, status, now) for one in preflight_of(spec)]
     for i, phase in enumerate(spec.phases):
         notes = (_phase_note(i, place, phase, status, now), needed(phase, spec, status, now))
         note = ", ".join(filter(None, notes))
@@ -250,12 +259,24 @@ def _phases(status: RolloutStatus, spec: RolloutSpec | None, now: datetime) -> t
     return tuple(rows)
 
 
+def _preflight(phase: Phase, spec: RolloutSpec, status: RolloutStatus, now: datetime) -> PhaseRow:
+    """What comes before the first pod, as one more phase without traffic."""
+    on, place = in_preflight(status), None if status.run is None else 1
+    late = _phase_note(0, 0, phase, status, now) if on and _late(status) else ""
+    note = ", ".join(filter(None, (late, needed(phase, spec, status, now))))
+    return PhaseRow(phase.name, phase.weight, Mark.CURRENT if on else _mark(0, place), note)
+
+
+def _late(status: RolloutStatus) -> bool:
+    return status.phase is not None and status.phase.timed_out_at is not None
+
+
 def _place(status: RolloutStatus, phases: tuple[Phase, ...]) -> int | None:
     """Index of the phase that is on: -1 before the first, past the end while promoting."""
     run = status.run
     if run is None:
         return None
-    if run.stage is Stage.PREPARING:
+    if run.stage in BEFORE_TRAFFIC:
         return -1
     names = [phase.name for phase in phases]
     past = run.stage in (Stage.PROMOTING, Stage.BAKING)
@@ -276,7 +297,7 @@ def _phase_note(
     index: int, place: int | None, phase: Phase, status: RolloutStatus, now: datetime
 ) -> str:
     hold = f"hold {span_text(phase.hold_s)}" if phase.hold_s else ""
-    if index == place and status.phase is not None and status.phase.timed_out_at is not None:
+    if index == place and _late(status):
         return f"over its deadline of {span_text(phase.deadline_s or 0.0)}"
     if place is None or index != place or status.phase is None:
         return "" if place is not None and index < place else hold
