@@ -11,6 +11,9 @@ from tidegate.api.checks import Gate, Guard
 from tidegate.api.hooks import Hook
 from tidegate.api.matching import HttpMatch
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
+from tidegate.api.variants import Shares, VariantWeight, shares_of
+
+ALL = 100
 
 
 class Phase(ApiModel):
@@ -29,6 +32,24 @@ class Phase(ApiModel):
             message="onTimeout says what happens after the deadline: set deadline, too",
             holds=lambda phase: phase.on_timeout is None or phase.deadline_s is not None,
             field=".onTimeout",
+        ),
+        Rule(
+            cel="!has(self.variants) || self.variants.size() == 0 || "
+            "self.weight + self.variants.map(v, v.weight).sum() < 100",
+            message="weight and those of the variants must leave 1 % or more to stable, which is "
+            "what they are compared with",
+            holds=lambda phase: (
+                not phase.variants or phase.weight + sum(one.weight for one in phase.variants) < ALL
+            ),
+            field=".variants",
+        ),
+        Rule(
+            cel="!has(self.variants) || self.variants.size() == 0 || !has(self.match) || "
+            "self.match.size() == 0",
+            message="who has which headers is no fair lot: leave match out of a phase with "
+            "variants",
+            holds=lambda phase: not phase.variants or not phase.match,
+            field=".variants",
         ),
     )
 
@@ -70,6 +91,13 @@ class Phase(ApiModel):
         description="Requests that go to the canary whatever the weight says; any one may match.",
         json_schema_extra=ATOMIC,
     )
+    variants: tuple[VariantWeight, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="Variants that get requests while the phase is on, beside the canary; guards "
+        "and gates are about each of them, too.",
+        json_schema_extra=keyed_by("name"),
+    )
     approval: Approval | None = Field(None, description="Approvals needed before the phase starts.")
     hooks: tuple[Hook, ...] = Field(
         (),
@@ -77,3 +105,8 @@ class Phase(ApiModel):
         description="Jobs and calls around the phase.",
         json_schema_extra=keyed_by("name"),
     )
+
+    @property
+    def shares(self) -> Shares:
+        """What its variants get, by name."""
+        return shares_of(self.variants)

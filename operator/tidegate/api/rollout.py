@@ -22,6 +22,7 @@ from tidegate.api.scalars import DurationS, ObjectName, PercentText
 from tidegate.api.scorecards import CARD_RULES, Scorecard
 from tidegate.api.selector import LabelSelector
 from tidegate.api.traffic import HAS_HTTP, Traffic
+from tidegate.api.variants import VARIANT_RULES, Variant
 from tidegate.api.wire import as_object, read_strictly
 
 HEADROOM_PERCENT: Final = 10
@@ -232,6 +233,7 @@ class RolloutSpec(ApiModel):
         ),
         *CARD_RULES,
         *HOOK_RULES,
+        *VARIANT_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
@@ -324,6 +326,12 @@ class RolloutSpec(ApiModel):
         (),
         max_length=limits.MAX_HOOKS,
         description="Jobs and calls after a promotion, or after a revert of any phase.",
+        json_schema_extra=keyed_by("name"),
+    )
+    variants: tuple[Variant, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="Arms of experiments beside stable and canary; a phase says what each gets.",
         json_schema_extra=keyed_by("name"),
     )
     bake: Bake | None = Field(None, description="Watching after promotion.")

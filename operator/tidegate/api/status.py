@@ -28,6 +28,7 @@ from tidegate.api.scalars import (
     UserName,
 )
 from tidegate.api.takeover import Pods, WorkloadStatus
+from tidegate.api.variants import VariantStatus
 from tidegate.api.waits import WaitStatus
 from tidegate.api.wire import as_object, read_leniently
 
@@ -180,9 +181,10 @@ class TrafficStatus(ApiModel):
     sticky: ShortText = Field(
         "", description="Cookie by which each user is kept where the weight has put them."
     )
+    variants: Detail = Field("", description="What variants get, such as `a 25 %, b 25 %`.")
     weight_since: Timestamp | None = Field(
         None,
-        description="Since when all routes give that weight, and pick these requests, in UTC; "
+        description="Since when all routes give these shares, and pick these requests, in UTC; "
         "none while they differ.",
     )
     stable: Revision | None = Field(
@@ -332,6 +334,12 @@ class RolloutStatus(ApiModel):
         None, description="What a RolloutPolicy makes the release wait for; none while nothing."
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
+    variants: tuple[VariantStatus, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="The variants that are in use, by name; empty when all are home.",
+        json_schema_extra=keyed_by("name"),
+    )
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(
         None, description="When a person last resumed it; earlier breaches do not pause again."

@@ -26,6 +26,7 @@ from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecard_checks import scorecard_problems
 from tidegate.api.selector import LabelRequirement, LabelSelector
+from tidegate.api.variant_checks import unknown_variants, variant_problems
 from tidegate.api.walk import walk
 
 Theirs: TypeAlias = Mapping[str, Sequence[Metric] | None]
@@ -55,6 +56,9 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *too_long_delays(spec),
         *scorecard_problems(spec),
         *pod_problems(spec, spec.metrics, metrics),
+        *twice("spec.variants", [variant.name for variant in spec.variants]),
+        *variant_problems(spec),
+        *unknown_variants(spec),
     )
 
 
