@@ -74,10 +74,10 @@ MUTANTS = (
         "a guard of a phase stands in for that of a policy on the same metric",
         ISSUE,
         "core/scene.py",
-        "        found = usual + own + self._imposed()\n",
-        "        found = usual + own + tuple(\n"
+        "self._each(usual + own + self._imposed(), self.variants)\n",
+        "self._each(usual + own + tuple(\n"
         "            one for one in self._imposed() if one[1].metric not in replaced\n"
-        "        )\n",
+        "        ), self.variants)\n",
         (CORE + "test_a_guard_of_a_phase_stands_in_for_no_policy",),
     ),
     Mutant(

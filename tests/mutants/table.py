@@ -24,6 +24,7 @@ from tests.mutants import (
     stale_views,
     takeovers,
     traffic_order,
+    variants,
 )
 from tests.mutants.mutant import Mutant
 
@@ -46,6 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
     *hooks.MUTANTS,
+    *variants.MUTANTS,
 )
 
 SLICE = 4

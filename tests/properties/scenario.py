@@ -23,6 +23,7 @@ from tidegate.api.selector import LabelSelector
 from tidegate.api.status import Stage
 from tidegate.api.sticky import Sticky
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
+from tidegate.api.variants import VariantWeight
 
 ERRORS = Metric(name="errors", template="istio-error-rate", window_s=10.0)
 DEPLOYED_S = 40.0
@@ -78,8 +79,9 @@ def phase(
     gates: tuple[Gate, ...] = (),
     guards: tuple[Guard, ...] = (),
     match: tuple[HttpMatch, ...] = (),
+    **shares: int,
 ) -> Phase:
-    """A phase by its numbers."""
+    """A phase by its numbers; what is left are the shares of variants."""
     return Phase(
         name=name,
         weight=weight,
@@ -88,6 +90,7 @@ def phase(
         gates=gates,
         guards=guards,
         match=match,
+        variants=tuple(VariantWeight(name=n, weight=w) for n, w in shares.items()),
     )
 
 
@@ -164,7 +167,7 @@ def quiet(operator: Operator) -> bool:
     destinations = {world.routes.stable, world.routes.canary}
     if world.setting.switch == "active":  # there is no other
         destinations = {world.routes.stable}
-    at_home = destinations == {status.stable_revision}
+    at_home = destinations | set(world.routes.variants.values()) == {status.stable_revision}
     busy = [name for name in world.sets if world.pods(name) and name != status.stable_revision]
     waits = world.target not in (status.stable_revision, status.reverted_revision)
     return (
@@ -172,6 +175,7 @@ def quiet(operator: Operator) -> bool:
         and at_home
         and not any(world.routes.weights)
         and not world.routes.matched
+        and not world.routes.sent
         and not busy
         and not waits
         and not world.actions

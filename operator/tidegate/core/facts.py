@@ -11,7 +11,8 @@ from datetime import datetime
 
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
-from tidegate.core import blindness, holding_back, hooks, policing
+from tidegate.api.variants import shares_text
+from tidegate.core import blindness, holding_back, hooks, policing, variants
 from tidegate.core.check import Check
 from tidegate.core.cohorts import cookie_of, match_text
 from tidegate.core.deadlines import counted_since
@@ -42,6 +43,8 @@ def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
     scene = Scene(scene.rollout, hooks.recorded(scene), scene.observed, scene.now)
     known = {check.id: check for check in scene.status.checks}
+    seen = changed(scene.status, variants=variants.recorded(scene))
+    scene = Scene(scene.rollout, seen, scene.observed, scene.now)
     weighed = changed(scene.status, evidence=gathered(scene), phase=_reached(scene))
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
@@ -82,15 +85,17 @@ def _traffic(
     if routes is None:
         return known
     agreed = routes.match is not None and all(
-        route.even and route.weight == routes.weight for route in routes.weights
+        route.even and (route.weight, route.variants) == (routes.weight, routes.shares)
+        for route in routes.weights
     )
     weight = routes.weight if agreed or known is None else known.weight
     match, sticky = match_text(routes.match), cookie_of(routes.match)
+    arms = shares_text(routes.shares)
     if not agreed and known is not None:
-        match, sticky = known.match, known.sticky
+        match, sticky, arms = known.match, known.sticky, known.variants
     there = known if known is not None and not known.missing else None
-    said = (weight, match, sticky)
-    same = there is not None and (there.weight, there.match, there.sticky) == said
+    said = (weight, match, sticky, arms)
+    same = there is not None and _said(there) == said
     held = there.weight_since if there is not None and same else None
     same_stable = there is not None and there.stable == routes.stable
     same_canary = there is not None and there.canary == routes.canary
@@ -98,6 +103,7 @@ def _traffic(
         weight=weight,
         match=match,
         sticky=sticky,
+        variants=arms,
         weight_since=(held or now) if agreed else None,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
@@ -105,6 +111,11 @@ def _traffic(
         canary_since=known.canary_since if known and same_canary else now,
         converged=known.converged if known and held and agreed else False,
     )
+
+
+def _said(there: TrafficStatus) -> tuple[int, str, str, str]:
+    """What the routes said when they were last seen alike."""
+    return there.weight, there.match, there.sticky, there.variants
 
 
 def _still_unused(scene: Scene) -> tuple[Draining, ...]:
@@ -124,10 +135,11 @@ def _checks(scene: Scene) -> tuple[CheckStatus, ...]:
 
 
 def _about(check: Check, status: CheckStatus) -> CheckStatus:
-    """The status with the digest of the scorecard, if it is of one."""
-    if check.card is None:
+    """The status with the variant it is of, and the digest of the scorecard, if it is of one."""
+    about = check.card.about if check.card is not None else ""
+    if (status.variant, status.about) == (check.variant, about):
         return status
-    return status.model_copy(update={"about": check.card.about})
+    return status.model_copy(update={"variant": check.variant, "about": about})
 
 
 def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> CheckStatus | None:
@@ -135,7 +147,7 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
     if known is None:
         return None
     asked = (check.bound.metric, bound_text(check.bound), check.card.about if check.card else "")
-    since = scene.measured_since
+    since = scene.measured_from(check.variant)
     counts = max(since or ALWAYS, scene.gate_counts_from(check))
     before = known.measured_at is not None and known.measured_at < counts
     return None if before or (known.metric, known.bound, known.about) != asked else known
@@ -151,7 +163,7 @@ def _waiting(scene: Scene) -> dict[str, object]:
     if not _pods_missing(scene):
         return {"waiting_since": None, "waiting_ready": None}
     status, awaited = scene.status, _awaited(scene)
-    ready = awaited.ready if awaited else 0
+    ready = (awaited.ready if awaited else 0) + variants.ready_pods(scene)
     if status.waiting_since is None:
         return {"waiting_since": scene.now, "waiting_ready": ready}
     if status.waiting_ready is None or ready <= status.waiting_ready:  # None: an older operator's
@@ -171,7 +183,7 @@ def _pods_missing(scene: Scene) -> bool:
     awaited = _awaited(scene)
     if scene.run is None or scene.baking:
         return awaited is None or awaited.ready < scene.spec.replicas
-    if awaited is None or awaited.ready < scene.canary_pods:
+    if awaited is None or awaited.ready < scene.canary_pods or variants.pods_missing(scene):
         return True
     # Pods that are ready for a moment, again and again, are no progress while nothing is sent.
     unused = scene.routes is not None and scene.routes.idle_canary and scene.canary_pods > 0
@@ -190,8 +202,9 @@ def _reached(scene: Scene) -> PhaseStatus | None:
     at, phase, traffic = scene.status.phase, scene.phase, scene.status.traffic
     if at is None or phase is None or at.reached_at is not None or traffic is None:
         return at
-    wanted = (phase.weight, match_text(picks_of(scene.spec, phase)))
-    if (traffic.weight, traffic.match) != wanted or traffic.weight_since is None:
+    wanted = (phase.weight, match_text(picks_of(scene.spec, phase)), shares_text(phase.shares))
+    found = (traffic.weight, traffic.match, traffic.variants)
+    if found != wanted or traffic.weight_since is None:
         return at
     if not any(guard.delay_s for _, guard in scene.guards()):
         return at

@@ -67,7 +67,8 @@ def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | 
     """
     if not isinstance(effect, SetWeight) or status.run is None or status.run.undo:
         return False
-    more = status.traffic is None or effect.weight > status.traffic.weight or bool(effect.match)
+    more = status.traffic is None or effect.weight > status.traffic.weight
+    more = more or bool(effect.match) or bool(effect.variants)
     if more and not same(stored.policies, status.policies):
         return True
     return more and _verdicts(stored) != _verdicts(status)

@@ -183,7 +183,9 @@ def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...
     if reason in NO_NEWS and known is not None:
         return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
     matched = and_told(traffic.match, traffic.sticky)
-    message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %{matched}."
+    arms = f", variants {traffic.variants}" if traffic.variants else ""
+    given = f"the routes give the canary {traffic.weight} %{matched}{arms}"
+    message = f"Nothing waits for proxies; {given}."
     return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
 
 
@@ -214,7 +216,8 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
 
 def check_name(check: CheckStatus) -> str:
     """The metric of a check as people know it: a policy's with the policy's name before it."""
-    return "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+    name = "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+    return f"{name} of variant {check.variant}" if check.variant else name
 
 
 def _blind(check: CheckStatus, trouble: str) -> Finding:

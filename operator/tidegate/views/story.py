@@ -205,6 +205,7 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
                 None,
                 (
                     clean(and_told(traffic.match, traffic.sticky).lstrip(", ")),
+                    clean(f"variants {traffic.variants}") if traffic.variants else "",
                     "proxies are not there yet" if waiting else "",
                 ),
             )
