@@ -258,7 +258,6 @@ NOT_YET = [
         )
         for field, value in (UNBUILT_PARTS | {"test": "sequential"}).items()
     ),
-    (("variants", [{"name": "a", "patch": {"metadata": None}}]), ("variants", None)),
     *(
         ((where, what(COMPARE | {field: value})), (f"{path}.compare.{field}", None))
         for where, what, path in COMPARED

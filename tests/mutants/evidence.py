@@ -225,8 +225,8 @@ MUTANTS = (
         "a phase ends without its gates",
         "argo-rollouts #925",
         "core/running.py",
-        "        or _measured(scene)\n        or _advance(scene)\n",
-        "        or not_paused(scene)\n        or _advance(scene)\n",
+        "        or _measured(scene)\n        or experimenting.obstacle(scene)\n",
+        "        or not_paused(scene)\n        or experimenting.obstacle(scene)\n",
         (ORDER + "test_a_phase_ends_only_when_each_of_its_gates_passes",),
     ),
     Mutant(

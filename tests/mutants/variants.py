@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 
 EXPERIMENTS = "tests/properties/test_experiments.py::"
+JUDGED = "tests/core/test_experiments.py::"
 WEIGHTS = "tests/adapters/test_variant_weights.py::"
 WRITTEN = "tests/adapters/kubernetes/test_variants_written.py::"
 
@@ -64,5 +65,53 @@ MUTANTS = (
         "        left -= weight\n        parts.append",
         "        parts.append",
         (WEIGHTS + "test_each_arm_gets_its_share_in_every_route_and_stable_the_rest",),
+    ),
+    Mutant(
+        "each claim of an experiment gets all of its chance of a mistake",
+        "docs/reference/experiments.md",
+        "core/experiments.py",
+        "    return SIDES * len(experiment.metrics) * len(arms_of(phase))\n",
+        "    return 1\n",
+        (JUDGED + "test_arms_share_the_chance_of_a_mistake",),
+    ),
+    Mutant(
+        "a winner may be worse by another metric",
+        "docs/reference/experiments.md",
+        "core/experimenting.py",
+        'return _first(arm).verdict == "better" and not worse\n',
+        'return _first(arm).verdict == "better"\n',
+        (JUDGED + "test_who_is_better_by_the_first_metric_and_worse_by_another_wins_nothing",),
+    ),
+    Mutant(
+        "an experiment is decided by shares that are not as asked",
+        "docs/reference/experiments.md",
+        "core/experimenting.py",
+        '    winner = "" if odd else winner_of(phase.experiment, known.arms)\n',
+        "    winner = winner_of(phase.experiment, known.arms)\n",
+        (JUDGED + "test_shares_that_are_not_as_asked_decide_nothing",),
+    ),
+    Mutant(
+        "a run goes on to its promotion whoever won",
+        "docs/reference/experiments.md",
+        "core/running.py",
+        "        or experimenting.obstacle(scene)\n",
+        "",
+        (JUDGED + "test_a_winner_is_waited_for_until_git_or_a_person_follows",),
+    ),
+    Mutant(
+        "a result is not stored before the run goes on",
+        "docs/design.md 3",
+        "core/storing.py",
+        "    if _results(stored.experiment) != _results(status.experiment):\n        return True\n",
+        "",
+        (JUDGED + "test_the_result_is_told_once_and_stored_before_anything_follows",),
+    ),
+    Mutant(
+        "another question goes on with the evidence of the one before",
+        "docs/reference/experiments.md",
+        "core/experiments.py",
+        "    return entry if entry is not None and entry.about == trial.about else None\n",
+        "    return entry\n",
+        (JUDGED + "test_another_question_begins_anew",),
     ),
 )

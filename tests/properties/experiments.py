@@ -20,6 +20,12 @@ def shares(rollout: Rollout, status: RolloutStatus) -> Shares:
     return phase.shares if phase is not None else ()
 
 
+def tried(world: World, canary: str, check_id: str) -> str:
+    """The revision that a check, or a claim of an experiment, is about."""
+    name = check_id.partition("@")[2].partition("/")[0]
+    return world.arm(name) if name else canary
+
+
 def more_to_variants(
     world: World, rollout: Rollout, status: RolloutStatus, effect: SetWeight
 ) -> None:

@@ -27,7 +27,9 @@ from tests.properties.scenario import (
 )
 from tests.properties.world import Setting
 from tidegate.api.actions import Verb
+from tidegate.api.experiments import Experiment, Measure
 from tidegate.api.rollout import Capacity
+from tidegate.api.status import State
 from tidegate.api.variants import Variant
 from tidegate.core.decision import PointDestination, SetWeight
 
@@ -248,3 +250,96 @@ def test_pods_stay_until_the_last_proxy_has_let_their_arm_go():
     finish(operator)
     assert operator.status.stable_revision == "B"
     assert operator.world.failed == 0, operator.world.failures[:3]
+
+
+def comparing(**fields):
+    """A spec whose only phase compares both variants by their errors."""
+    asks = Experiment(
+        **({"metrics": (Measure(metric="errors", better="lower", interval_s=2.0),)} | fields)
+    )
+    (tested,) = ALONE
+    one = tested.model_copy(update={"experiment": asks, "gates": (), "hold_s": 20.0})
+    return experiment(one, guards=())
+
+
+A_FAILS_LESS = replace(Setting(), errors=(("A", 0.3), ("B-b", 0.3)))
+"""A cluster in which variant a has far fewer errors than stable, and b as many."""
+
+
+def results(operator):
+    """What the run's history says of its experiment."""
+    run = operator.status.run or operator.status.last_run
+    return [e.reason for e in run.history if e.reason.startswith("Experiment")]
+
+
+def awaiting_a_winner(operator):
+    """Whether a winner is named that nobody has followed yet."""
+    return operator.status.state is State.AWAITING_APPROVAL
+
+
+def until_named(setting=A_FAILS_LESS, **fields):
+    """An operator that has named variant a and waits."""
+    operator = begun(setting, comparing(decide="winner", **fields))
+    operator.run(LONG_S, stop=awaiting_a_winner)
+    assert operator.status.experiment.winner == "a", operator.status.message
+    return operator
+
+
+@examples(20)
+@given(setting=settings_of(depths=("revision", "subset")))
+def test_arms_that_are_alike_are_reported_undecided_and_the_run_goes_on(setting):
+    operator = begun(setting, comparing())
+    finish(operator)
+    assert operator.status.stable_revision == "B"
+    assert results(operator) == ["ExperimentUndecided"]
+
+
+@pytest.mark.parametrize("count", some_of(range(1, 40)))
+def test_a_crash_after_any_write_tells_the_same_winner_once(count):
+    operator = begun(A_FAILS_LESS, comparing(decide="winner"))
+    operator.crash_after = frozenset({count})
+    operator.run(LONG_S, stop=awaiting_a_winner)
+    assert operator.status.experiment.winner == "a"
+    assert results(operator) == ["ExperimentDecided"]
+    assert sent_to_arms(operator), "arms keep their requests while the winner waits for people"
+
+
+@pytest.mark.parametrize(
+    ("verb", "stable"), [(Verb.ABORT, "A"), (Verb.PROMOTE, "B"), (Verb.SKIP, "B")]
+)
+def test_a_winner_waits_for_a_person(verb, stable):
+    operator = until_named()
+    waited = operator.world.now_s
+    operator.run(waited + 300.0)
+    assert awaiting_a_winner(operator)
+    operator.world.ask(verb)
+    finish(operator)
+    assert operator.status.stable_revision == stable
+    assert operator.world.failed == 0, operator.world.failures[:3]
+
+
+def test_a_winner_waits_for_git_which_then_tries_it_from_the_beginning():
+    operator = until_named()
+    operator.world.arm = lambda name: "B-a" if name == "a" else "B-a-b"
+    operator.world.target = "B-a"
+    operator.edit(phases=(phase("half", 50),))
+    finish(operator)
+    assert operator.status.stable_revision == "B-a"
+    assert set(operator.world.sets) == {"A", "B", "B-a"}
+    assert operator.world.failed == 0, operator.world.failures[:3]
+
+
+def test_a_deadline_stands_still_while_people_have_to_follow_a_winner():
+    operator = until_named()
+    (tested,) = operator.rollout.spec.phases
+    limited = tested.model_copy(update={"deadline_s": 60.0, "on_timeout": "revert"})
+    operator.edit(phases=(limited,))
+    operator.run(operator.world.now_s + 200.0)
+    assert awaiting_a_winner(operator)
+
+
+def test_a_bad_arm_goes_back_whatever_its_experiment_says():
+    spec = comparing(decide="winner").model_copy(update={"guards": (guard(),)})
+    operator = begun(A_FAILS_LESS, spec)
+    finish(operator)
+    assert operator.status.last_run.outcome == "Reverted"

@@ -92,9 +92,9 @@ class Watch:
         run = status.run
         if run is None:
             return
-        names = (run.to_revision, run.from_revision or "")
-        served = [world.served.get(name, 0.0) for name in names]
         for entry in status.evidence:
+            tried = experiments.tried(world, run.to_revision, entry.id)
+            served = [world.served.get(name, 0.0) for name in (tried, run.from_revision or "")]
             for counted, had in zip(entry.totals, served, strict=False):
                 assert counted <= had * (1 + 1e-9), f"{entry.id} counts {counted} of {had} requests"
 

@@ -44,6 +44,8 @@ MAX_HOOKS_KEPT: Final = 128
 """Hooks in `.status`: those of the run, and what is left to do after the one before."""
 MAX_VARIANTS: Final = 4
 """Arms of an experiment beside stable and canary."""
+MAX_MEASURES: Final = 4
+"""Metrics of one experiment: each more makes all of them ask for more evidence."""
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
 MAX_COOKIES: Final = 3
@@ -78,6 +80,8 @@ MAX_CHECKS: Final = 640
 of the canary, and of each of 4 variants."""
 MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
+MAX_EVIDENCE_KEPT: Final = MAX_TESTS + 2 * MAX_MEASURES * (1 + MAX_VARIANTS)
+"""Tests whose evidence `.status` keeps: of an experiment two for each arm and metric."""
 MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_OVERLOOKED: Final = 64

@@ -8,6 +8,7 @@ from tidegate.api import limits
 from tidegate.api.approvals import Approval
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
+from tidegate.api.experiments import Experiment
 from tidegate.api.hooks import Hook
 from tidegate.api.matching import HttpMatch
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
@@ -50,6 +51,24 @@ class Phase(ApiModel):
             "variants",
             holds=lambda phase: not phase.variants or not phase.match,
             field=".variants",
+        ),
+        Rule(
+            cel="!has(self.experiment) || self.weight < 100 && (self.weight > 0 || "
+            "has(self.variants) && self.variants.size() > 0)",
+            message="an experiment compares arms with stable: give the canary or a variant a "
+            "share, and leave 1 % or more to stable",
+            holds=lambda phase: (
+                phase.experiment is None
+                or (phase.weight < ALL and (phase.weight or phase.variants))
+            ),
+            field=".experiment",
+        ),
+        Rule(
+            cel="!has(self.experiment) || !has(self.match) || self.match.size() == 0",
+            message="who has which headers is no fair lot: leave match out of a phase with an "
+            "experiment",
+            holds=lambda phase: phase.experiment is None or not phase.match,
+            field=".experiment",
         ),
     )
 
@@ -97,6 +116,9 @@ class Phase(ApiModel):
         description="Variants that get requests while the phase is on, beside the canary; guards "
         "and gates are about each of them, too.",
         json_schema_extra=keyed_by("name"),
+    )
+    experiment: Experiment | None = Field(
+        None, description="What the phase finds out about its arms; left out, nothing."
     )
     approval: Approval | None = Field(None, description="Approvals needed before the phase starts.")
     hooks: tuple[Hook, ...] = Field(

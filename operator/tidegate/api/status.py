@@ -11,6 +11,7 @@ from tidegate.api.approvals import RunApprovals
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
+from tidegate.api.experiments import ExperimentStatus
 from tidegate.api.hook_status import HookStatus
 from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.runs import RunEntry
@@ -314,7 +315,7 @@ class RolloutStatus(ApiModel):
     )
     evidence: tuple[CheckEvidence, ...] = Field(
         (),
-        max_length=limits.MAX_TESTS,
+        max_length=limits.MAX_EVIDENCE_KEPT,
         description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
     )
@@ -340,6 +341,7 @@ class RolloutStatus(ApiModel):
         description="The variants that are in use, by name; empty when all are home.",
         json_schema_extra=keyed_by("name"),
     )
+    experiment: ExperimentStatus | None = Field(None, description="What an experiment shows.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(
         None, description="When a person last resumed it; earlier breaches do not pause again."

@@ -39,7 +39,6 @@ _NO_TEST: Final = (
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
     f"{MEMBERS}.compare.test": (_is_set, _NO_TEST),
-    "spec.variants": (_is_set, "variants are not built yet; leave them out"),
 }
 """Path without indices: whether a value asks for the feature, and what to say then."""
 

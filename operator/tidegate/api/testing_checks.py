@@ -53,7 +53,7 @@ def test_problems(path: str, bound: Bound, metric: Metric | None) -> Iterator[Fi
     if metric is not None and compare.test == "sequential":
         yield from _uncounted(path, metric)
     if metric is not None:
-        yield from _overlapping(path, metric)
+        yield from overlapping(path, metric)
 
 
 def too_many_tests(spec: RolloutSpec) -> Iterator[FieldProblem]:
@@ -144,7 +144,7 @@ def _uncounted(path: str, metric: Metric) -> Iterator[FieldProblem]:
         )
 
 
-def _overlapping(path: str, metric: Metric) -> Iterator[FieldProblem]:
+def overlapping(path: str, metric: Metric) -> Iterator[FieldProblem]:
     """Windows of a fixed range overlap, and count the same requests over and over."""
     queries = (metric.query, metric.samples) if metric.query is not None else ()
     if not all(_WINDOW.search(query) for query in queries if query is not None):

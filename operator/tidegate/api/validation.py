@@ -18,6 +18,7 @@ from tidegate.api.constants import (
     METRIC_TEMPLATES,
     SLOW_TEMPLATES,
 )
+from tidegate.api.experiment_checks import experiment_problems
 from tidegate.api.header_checks import header_problems
 from tidegate.api.hooks import hook_lists
 from tidegate.api.pod_checks import pod_problems
@@ -59,6 +60,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *twice("spec.variants", [variant.name for variant in spec.variants]),
         *variant_problems(spec),
         *unknown_variants(spec),
+        *experiment_problems(spec),
     )
 
 

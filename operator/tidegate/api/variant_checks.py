@@ -11,6 +11,7 @@ from tidegate.api.selector import LabelSelector
 def variant_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
     """Each variant that could not be told from others or would not be the Rollout's own."""
     known: dict[str, str] = {}
+    tried = {one.name for phase in spec.phases for one in phase.variants}
     for index, variant in enumerate(spec.variants):
         path = f"spec.variants[{index}].patch"
         for name in sorted(set(directives(variant.patch))):
@@ -21,7 +22,7 @@ def variant_problems(spec: RolloutSpec) -> Iterator[FieldProblem]:
             continue
         template = patched(spec.template, variant.patch)
         twin = "the template" if template == spec.template else known.get(repr(template))
-        if twin is not None:
+        if twin is not None and variant.name in tried:
             yield FieldProblem(path, f"makes the same pods as {twin}; change something else")
         known[repr(template)] = f"variant {variant.name}"
         if not _selected(spec.selector, template):

@@ -58,6 +58,8 @@ class VariantStatus(ApiModel):
     )
 
 
+ENDS: Final = ("stable", "canary")
+"""The arms that every run has."""
 DESTINATION: Final = "variant/"
 """Before a variant's name in the name of its destination, so that none is called `canary`."""
 
@@ -135,6 +137,19 @@ VARIANT_RULES: Final = (
         message="each variant must have a subset of its own, which is neither stable's nor the "
         "canary's",
         holds=lambda spec: len(set(_subsets(spec))) == len(_subsets(spec)),
+        field=".variants",
+    ),
+    Rule(
+        cel=f"{_NONE}!has(self.traffic) || !has(self.traffic.sticky)",
+        message="traffic.sticky keeps users with stable or the canary, not with variants yet; "
+        "leave sticky or variants out",
+        holds=lambda spec: not spec.variants or spec.traffic is None or not spec.traffic.sticky,
+        field=".variants",
+    ),
+    Rule(
+        cel=f"{_NONE}self.variants.all(v, !(v.name in ['stable', 'canary']))",
+        message="no variant may be named stable or canary; call it something else",
+        holds=lambda spec: not {one.name for one in spec.variants} & set(ENDS),
         field=".variants",
     ),
     # `variant_checks` says the same with the name that is wrong and those there are.

@@ -12,7 +12,7 @@ from datetime import datetime
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
 from tidegate.api.variants import shares_text
-from tidegate.core import blindness, holding_back, hooks, policing, variants
+from tidegate.core import blindness, experiments, holding_back, hooks, policing, variants
 from tidegate.core.check import Check
 from tidegate.core.cohorts import cookie_of, match_text
 from tidegate.core.deadlines import counted_since
@@ -45,7 +45,8 @@ def record(scene: Scene) -> Scene:
     known = {check.id: check for check in scene.status.checks}
     seen = changed(scene.status, variants=variants.recorded(scene))
     scene = Scene(scene.rollout, seen, scene.observed, scene.now)
-    weighed = changed(scene.status, evidence=gathered(scene), phase=_reached(scene))
+    evidence = (*gathered(scene), *experiments.gathered(scene))
+    weighed = changed(scene.status, evidence=evidence, phase=_reached(scene))
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
         scene.status,
@@ -63,7 +64,8 @@ def record(scene: Scene) -> Scene:
     )
     scene = Scene(scene.rollout, status, scene.observed, scene.now)
     scene = Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
-    return Scene(scene.rollout, holding_back.recorded(scene), scene.observed, scene.now)
+    status = changed(holding_back.recorded(scene), experiment=experiments.recorded(scene))
+    return Scene(scene.rollout, status, scene.observed, scene.now)
 
 
 def _known(scene: Scene) -> TrafficStatus | None:

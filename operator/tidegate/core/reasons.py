@@ -40,12 +40,17 @@ WAITING_FOR_HOLD = "WaitingForHold"
 WAITING_FOR_GATES = "WaitingForGates"
 WAITING_FOR_METRICS = "WaitingForMetrics"
 WAITING_FOR_HOOK = "WaitingForHook"
+WAITING_FOR_WINNER = "WaitingForWinner"
 SETTLING = "Settling"
 AWAITING_APPROVAL = "AwaitingApproval"
 APPROVED = "Approved"
 PAUSED = "Paused"
 RESUMED = "Resumed"
 METRIC_WARNING = "MetricWarning"
+
+# What an experiment has found
+EXPERIMENT_DECIDED = "ExperimentDecided"
+EXPERIMENT_UNDECIDED = "ExperimentUndecided"
 
 # Jobs and calls around phases and runs
 HOOK_STARTED = "HookStarted"

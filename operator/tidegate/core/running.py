@@ -11,6 +11,7 @@ from tidegate.api.variants import and_variants
 from tidegate.core import (
     deadlines,
     entering,
+    experimenting,
     freezing,
     hooks,
     observing,
@@ -87,8 +88,10 @@ def _hold_phase(scene: Scene) -> Step:
         or _weight_up(scene, phase)
         or _realised(scene)
         or shifting.shrunk(scene, phase.weight)
+        or experimenting.told(scene)
         or _held(scene)
         or _measured(scene)
+        or experimenting.obstacle(scene)
         or _advance(scene)
     )
 
@@ -239,7 +242,7 @@ def _held(scene: Scene) -> Step | None:
     if status.phase is None or status.phase.started_at is None:
         return None
     until = status.phase.started_at + timedelta(seconds=phase.hold_s)
-    if scene.now >= until:
+    if scene.now >= until or experimenting.ended_early(scene):
         return None
     message = f"phase {phase.name}: holding {phase.weight} % until {until:%H:%M:%S} UTC"
     return Step(status, reason=reasons.WAITING_FOR_HOLD, message=message, wake_at=until)

@@ -15,6 +15,7 @@ from tidegate.core import capacity
 from tidegate.core.check import Check, id_for, without_comparison
 from tidegate.core.decision import Effect, Note
 from tidegate.core.measured import is_sent, least, of_revision, variant_since
+from tidegate.core.measures import asked_now
 from tidegate.core.observation import Observed, Reading, RevisionView, RoutesView
 from tidegate.core.scoring import AnyBound, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
@@ -281,16 +282,15 @@ class Scene:
 
         So a query that the provider refuses is found before any request is at stake.
         """
-        asked = self.checks()
-        if self.run is None or self.undo or self.run.stage is not Stage.PREPARING:
-            return tuple(probe for check in asked for probe in check.probes)
+        first = self.run is not None and not self.undo and self.run.stage is Stage.PREPARING
         later = (
             check
-            for phase in self.spec.phases
+            for phase in (self.spec.phases if first else ())
             for checks in (self.guards_of(phase), self.gates(phase))
             for check, _ in checks
         )
-        return tuple(probe for check in (*asked, *later) for probe in check.probes)
+        asked = (*self.checks(), *later, *asked_now(self.spec, self.run, self.phase))
+        return tuple(probe for check in asked for probe in check.probes)
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""

@@ -108,7 +108,8 @@ def _kstatus(
         case State.PAUSED:
             return _working("Unknown", reasons.PAUSED, status.message)
         case State.AWAITING_APPROVAL:
-            return _working("Unknown", reasons.AWAITING_APPROVAL, status.message)
+            said = reason if reason == reasons.WAITING_FOR_WINNER else reasons.AWAITING_APPROVAL
+            return _working("Unknown", said, status.message)
         case State.PROGRESSING if (
             status.phase is not None and status.phase.timed_out_at is not None
         ):
