@@ -59,7 +59,7 @@ def test_a_fresh_status_says_that_nothing_was_seen():
 
 
 def test_fields_of_a_newer_version_are_ignored():
-    stored = FULL.as_dict() | {"variants": [{"name": "b"}]}
+    stored = FULL.as_dict() | {"novelties": [{"name": "b"}]}
     stored["phase"] = stored["phase"] | {"cohort": "beta"}
     assert RolloutStatus.parse({"status": stored}) == FULL
 

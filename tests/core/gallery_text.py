@@ -41,7 +41,9 @@ def _deeds(decision: Decision) -> Iterator[str]:
 
 def _effect(effect: Effect) -> str:
     named = {field.name: getattr(effect, field.name) for field in fields(effect)}
-    values = (f"{name}={_text(value)}" for name, value in named.items() if value != ())
+    unused = {"variant": ""}
+    said = {name: value for name, value in named.items() if value not in ((), unused.get(name))}
+    values = (f"{name}={_text(value)}" for name, value in said.items())
     return f"{type(effect).__name__}({', '.join(values)})"
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tests.core.scenes import Case, ago, at_rest, counted, pods, spec
-from tidegate.api.rollout import WorkloadRef
-from tidegate.api.status import Draining, TrafficStatus
-from tidegate.api.takeover import WorkloadDrift, WorkloadStage, WorkloadStatus
+from tidegate.api.status import Draining
+from tidegate.api.takeover import WorkloadDrift, WorkloadRef, WorkloadStage, WorkloadStatus
+from tidegate.api.traffic_status import TrafficStatus
 from tidegate.core.observation import Problem, TrafficReading, WorkloadView
 
 PODS = "5d4f8c7b9"

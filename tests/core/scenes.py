@@ -18,9 +18,9 @@ from tidegate.api.status import (
     RolloutStatus,
     RunStatus,
     Stage,
-    TrafficStatus,
 )
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
+from tidegate.api.traffic_status import TrafficStatus
 from tidegate.core.decide import decide
 from tidegate.core.decision import Decision
 from tidegate.core.neighbours import NOBODY, Neighbourhood

@@ -21,8 +21,8 @@ from tidegate.api.status import (
     RolloutStatus,
     RunStatus,
     Stage,
-    TrafficStatus,
 )
+from tidegate.api.traffic_status import TrafficStatus
 from tidegate.core.verdicts import bound_text
 
 NOW = EPOCH + timedelta(days=1)

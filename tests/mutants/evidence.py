@@ -217,17 +217,16 @@ MUTANTS = (
         "a phase ends while its pods are missing",
         "argo-rollouts #4604",
         "core/running.py",
-        "        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))\n"
-        "        or canary_ready(scene)\n",
-        "        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))\n",
+        "        or canary_ready(scene)\n        or variants.prepared(scene)\n",
+        "        or variants.prepared(scene)\n",
         (HANDOVER + "test_a_phase_does_not_end_while_its_pods_are_missing",),
     ),
     Mutant(
         "a phase ends without its gates",
         "argo-rollouts #925",
         "core/running.py",
-        "        or _measured(scene)\n        or _advance(scene)\n",
-        "        or not_paused(scene)\n        or _advance(scene)\n",
+        "        or _measured(scene)\n        or experimenting.obstacle(scene)\n",
+        "        or not_paused(scene)\n        or experimenting.obstacle(scene)\n",
         (ORDER + "test_a_phase_ends_only_when_each_of_its_gates_passes",),
     ),
     Mutant(
@@ -293,7 +292,7 @@ MUTANTS = (
     Mutant(
         "what was measured of the last revision speaks for this one",
         "stale state, Sieve (OSDI 2022) 3.2",
-        "core/scene.py",
+        "core/measured.py",
         "    if reading.answer is not Answer.OK or (since is not None and reading.at >= since):\n",
         "    if reading:\n",
         (VERDICTS + "test_a_bad_answer_about_whoever_was_there_before_sends_nothing_back",),

@@ -74,8 +74,8 @@ MUTANTS = (
         "a guard of a phase stands in for that of a policy on the same metric",
         ISSUE,
         "core/scene.py",
-        "        found = () if in_preflight(self.status) else usual + own + self._imposed()\n",
-        "        found = usual + own + tuple(\n"
+        "        usual += own + self._imposed()\n",
+        "        usual += own + tuple(\n"
         "            one for one in self._imposed() if one[1].metric not in replaced\n"
         "        )\n",
         (CORE + "test_a_guard_of_a_phase_stands_in_for_no_policy",),

@@ -26,6 +26,7 @@ from tests.mutants import (
     stale_views,
     takeovers,
     traffic_order,
+    variants,
 )
 from tests.mutants.mutant import Mutant
 
@@ -50,6 +51,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *policies.MUTANTS,
     *hooks.MUTANTS,
     *preflight.MUTANTS,
+    *variants.MUTANTS,
 )
 
 SLICE = 4

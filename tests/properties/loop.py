@@ -10,9 +10,9 @@ from math import inf
 from tests.properties.measured import read_errors
 from tests.properties.watch import Watch
 from tests.properties.world import EPOCH, WRITE_S, World, moment
-from tidegate.api.checks import Bound
 from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
+from tidegate.core.check import Check
 from tidegate.core.decide import decide
 from tidegate.core.decision import (
     Ask,
@@ -203,7 +203,7 @@ class Operator:
     def _ask(self, asks: tuple[Ask, ...]) -> None:
         asked = {item[2].check_id for item in self.memory.on_the_way}
         run = self.memory.working.run
-        bounds = self._bounds() if any(ask.check_id for ask in asks) else {}
+        checks = self._checks() if any(ask.check_id for ask in asks) else {}
         for ask in asks:
             if ask.check_id in asked:
                 continue
@@ -212,18 +212,21 @@ class Operator:
                 answer = self.world.read_traffic()
             elif run is not None:
                 stable = self.memory.working.stable_revision
-                bound = bounds.get(ask.check_id)
-                answer = read_errors(self.world, run.to_revision, bound=bound, stable=stable)
+                check = checks.get(ask.check_id)
+                bound = check.bound if check else None
+                arm = check.variant if check else ""
+                about = self.world.arm(arm) if arm else run.to_revision
+                answer = read_errors(self.world, about, bound=bound, stable=stable)
             else:
                 continue
             self._asked += 1
             due = self.world.now_s + self.world.setting.ask_s
             self.memory.on_the_way.append((due, self._asked, ask, answer))
 
-    def _bounds(self) -> dict[str, Bound]:
+    def _checks(self) -> dict[str, Check]:
         observed = self.world.observe({}, None)
         scene = Scene(self.rollout, self.memory.working, observed, moment(self.world.now_s))
-        return {check.id: check.bound for check in scene.probes()}
+        return {check.id: check for check in scene.probes()}
 
     def _deliver(self) -> None:
         memory = self.memory

@@ -24,6 +24,7 @@ from tidegate.api.selector import LabelSelector
 from tidegate.api.status import Stage
 from tidegate.api.sticky import Sticky
 from tidegate.api.traffic import DestinationRuleRef, IstioTraffic, Traffic, VirtualServiceRef
+from tidegate.api.variants import VariantWeight
 
 ERRORS = Metric(name="errors", template="istio-error-rate", window_s=10.0)
 DEPLOYED_S = 40.0
@@ -80,8 +81,9 @@ def phase(
     guards: tuple[Guard, ...] = (),
     match: tuple[HttpMatch, ...] = (),
     mirror: int | None = None,
+    **shares: int,
 ) -> Phase:
-    """A phase by its numbers."""
+    """A phase by its numbers; what is left are the shares of variants."""
     return Phase(
         name=name,
         weight=weight,
@@ -91,6 +93,7 @@ def phase(
         guards=guards,
         match=match,
         mirror=Mirror(percent=mirror) if mirror else None,
+        variants=tuple(VariantWeight(name=n, weight=w) for n, w in shares.items()),
     )
 
 
@@ -167,7 +170,7 @@ def quiet(operator: Operator) -> bool:
     destinations = {world.routes.stable, world.routes.canary}
     if world.setting.switch == "active":  # there is no other
         destinations = {world.routes.stable}
-    at_home = destinations == {status.stable_revision}
+    at_home = destinations | set(world.routes.variants.values()) == {status.stable_revision}
     busy = [name for name in world.sets if world.pods(name) and name != status.stable_revision]
     waits = world.target not in (status.stable_revision, status.reverted_revision)
     return (
@@ -175,6 +178,7 @@ def quiet(operator: Operator) -> bool:
         and at_home
         and not any(world.routes.weights)
         and not world.routes.matched
+        and not world.routes.sent
         and not busy
         and not waits
         and not world.actions

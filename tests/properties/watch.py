@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from tests.properties import experiments
 from tests.properties.cards import passes
 from tests.properties.world import World, moment
 from tidegate.api.check_status import Verdict
@@ -15,6 +16,7 @@ from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage
+from tidegate.api.variants import DESTINATION
 from tidegate.core import reasons
 from tidegate.core.decision import (
     Decision,
@@ -74,6 +76,8 @@ class Watch:
             self.tried.add(status.stable_revision)
         if status.run is not None and status.run.stage not in BEFORE_TRAFFIC:
             self.tried.add(status.run.to_revision)
+        if status.run is not None and status.run.stage is Stage.PHASE:
+            self.tried |= {world.arm(name) for name, _ in experiments.shares(rollout, status)}
         if before.stable_revision is not None and not self.foreign:
             sent = {name for (_, name), rate in world.flow().items() if name and rate > 0}
             assert sent <= self.tried, f"{sent - self.tried} get requests before their run"
@@ -88,9 +92,9 @@ class Watch:
         run = status.run
         if run is None:
             return
-        names = (run.to_revision, run.from_revision or "")
-        served = [world.served.get(name, 0.0) for name in names]
         for entry in status.evidence:
+            tried = experiments.tried(world, run.to_revision, entry.id)
+            served = [world.served.get(name, 0.0) for name in (tried, run.from_revision or "")]
             for counted, had in zip(entry.totals, served, strict=False):
                 assert counted <= had * (1 + 1e-9), f"{entry.id} counts {counted} of {had} requests"
 
@@ -145,6 +149,8 @@ class Watch:
         assert left.started_at >= left.entered_at, "hold began before the phase"
         if rollout.spec.mode == "observe":
             return  # metrics only tell
+        for check_id, bound in experiments.checks_of_variants(rollout, phase):
+            self._passed(rollout, check_id, bound, now, dark=False)
         dark = phase.weight == 0 and not phase.match
         own = {(guard.metric, guard.scorecard) for guard in phase.guards}
         for i, guard in enumerate(rollout.spec.guards):
@@ -154,7 +160,7 @@ class Watch:
         for i, guard in enumerate(phase.guards):
             self._passed(rollout, f"guard/{place}/{i}", guard, now, dark=dark)
             self._shown(rollout, after, f"guard/{place}/{i}", guard, dark=dark)
-        for i, gate in enumerate(phase.gates):
+        for i, gate in enumerate(phase.gates) if phase.weight or not phase.shares else ():
             self._passed(rollout, f"gate/{place}/{i}", gate, now, dark=False)
             self._shown(rollout, after, f"gate/{place}/{i}", gate, dark=False)
             for answer in self._answers(f"gate/{place}/{i}").values():
@@ -228,6 +234,10 @@ class Watch:
                 assert nobody or world.ready(effect.revision) > 0, "pointed at no ready pod"
             case PointDestination("stable"):
                 self._point_stable(world, rollout, decision.status, effect)
+            case PointDestination(destination) if destination.startswith(DESTINATION):
+                if experiments.pointed(world, effect) and not self.foreign:
+                    since_s = experiments.sent_until(world, effect)
+                    self._let_go(world, destination, since_s=since_s)
             case PointDestination():
                 self._point_canary(world, decision.status, effect)
             case ScaleReplicaSet() if effect.replicas < world.pods(effect.revision):
@@ -246,7 +256,9 @@ class Watch:
         present = routes.weights[place]
         there, match = routes.matches[place], effect.match
         remade = match is not None and match != there
-        changes = present != effect.weight or not routes.even[place] or remade
+        arms = effect.variants
+        shared = arms != routes.shares[place]
+        changes = present != effect.weight or not routes.even[place] or remade or shared
         assert changes, "a write that changes nothing"
         more = remade and not within(match, there)
         if more:
@@ -257,7 +269,8 @@ class Watch:
             assert status.run.to_revision == routes.canary, "weight raised onto another revision"
             paused = status.pause is not None or rollout.spec.paused
             assert status.run.undo or not paused, "weight raised in a pause"
-        elif not self.foreign:
+        experiments.more_to_variants(world, rollout, status, effect)
+        if effect.weight <= present and not (match and remade) and not self.foreign:
             both_gone = world.ready(routes.canary) == 0
             assert world.ready(routes.stable) > 0 or both_gone, "traffic sent to no ready pod"
 
@@ -370,6 +383,7 @@ class Watch:
     def _unused(self, world: World, status: RolloutStatus, effect: Effect) -> None:
         assert isinstance(effect, ScaleReplicaSet | DeleteReplicaSet)
         used = {world.routes.stable, world.routes.canary, status.stable_revision}
+        used |= set(world.routes.variants.values())
         used |= {status.run.to_revision} if status.run else set()
         used |= {status.run.from_revision} if status.run and _baking(status) else set()
         assert effect.revision not in used, "a revision in use loses its pods"

@@ -15,9 +15,9 @@ from math import inf
 from tests.properties.loop import Operator
 from tests.properties.watch import HARDLY_ANY_RPS, SILENT_S, Watch
 from tests.properties.world import WRITE_S, Flow, Setting, World
-from tidegate.api.rollout import Rollout, RolloutSpec, WorkloadRef
+from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus
-from tidegate.api.takeover import WorkloadStage
+from tidegate.api.takeover import WorkloadRef, WorkloadStage
 from tidegate.core import reasons
 from tidegate.core.decision import (
     Decision,

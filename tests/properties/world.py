@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, Literal
 
-from tests.properties.held import ReplicaSet, Routes
+from tests.properties.held import ReplicaSet, Routes, nothing_yet, written_share
 from tests.properties.hook_jobs import HookJobs
 from tidegate.api.actions import Action, RolloutActionSpec, RolloutActionStatus, Verb
-from tidegate.api.matching import HttpMatch
+from tidegate.api.variants import Shares
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -42,7 +42,7 @@ from tidegate.core.observation import (
     ServiceView,
     TrafficReading,
 )
-from tidegate.core.picks import Kept, Picks, copied
+from tidegate.core.picks import Picks
 from tidegate.core.shares import canary_part, shares_for
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,6 +104,8 @@ class Setting:
     """What others leave of each route: the two destinations share that out in whole numbers."""
     matched: float = 5.0
     """Percent of the requests that have the headers which a phase matches, if it matches any."""
+    variants: tuple[str, ...] = ()
+    """Variants of the spec, each with a subset of its own."""
     switch: Literal["", "active", "preview"] = ""
     """Without a mesh: one Service is the switch, alone or with a preview Service beside it."""
 
@@ -122,7 +124,7 @@ class World:
         self.target = target
         self.sets: dict[str, ReplicaSet] = {}
         names = setting.virtual_services
-        first = Routes((0,) * len(names), (True,) * len(names), matches=((),) * len(names))
+        first = nothing_yet(len(names), setting.variants)
         self.past: list[tuple[float, Routes]] = [(-inf, first)]
         self.problems: tuple[Problem, ...] = ()
         self.routes_hidden = False
@@ -169,23 +171,11 @@ class World:
         for proxy in self.setting.proxies:
             routes = self._at(proxy.knows(self.now_s, proxy.routes_lag_s))
             selectors = self._at(proxy.knows(self.now_s, proxy.selectors_lag_s))
-            for weight, match in zip(routes.weights, routes.matches, strict=True):
-                shares = [pick.weight for pick in match or () if isinstance(pick, Kept)]
-                canary = float(shares[0]) if shares else self._written(weight)
-                if match is None or any(isinstance(pick, HttpMatch) for pick in match):
-                    canary += (100 - canary) * self.setting.matched / 100
-                stable = 100 - canary
-                canary += stable * copied(match or ()) / 100
-                for subset, share in (("canary", canary), ("stable", stable)):
-                    if share:
-                        key = (subset, selectors.canary if subset == "canary" else selectors.stable)
-                        flow[key] = flow.get(key, 0.0) + each * share / 100
+            for place in range(len(routes.weights)):
+                for subset, share in routes.ways(place, self.setting.whole, self.setting.matched):
+                    key = (subset, selectors.selected(subset))
+                    flow[key] = flow.get(key, 0.0) + each * share / 100
         return flow
-
-    def _written(self, weight: int) -> float:
-        """The canary's share in percent that the whole numbers of a weight come to."""
-        whole = self.setting.whole
-        return 100 * canary_part(whole, weight) / whole
 
     def _at(self, at_s: float) -> Routes:
         return next(routes for since, routes in reversed(self.past) if since <= at_s)
@@ -256,9 +246,9 @@ class World:
         routes = self.routes
         names = self.setting.virtual_services
         weights = tuple(
-            replace(self._read(name, weight, even=even), match=match)
-            for name, weight, even, match in zip(
-                names, routes.weights, routes.even, routes.matches, strict=True
+            replace(self._read(name, weight, even=even), match=match, variants=arms)
+            for name, weight, even, match, arms in zip(
+                names, routes.weights, routes.even, routes.matches, routes.shares, strict=True
             )
         )
         return Observed(
@@ -266,21 +256,26 @@ class World:
             revisions=tuple(self._view(name) for name in self.sets),
             routes=None
             if self.routes_hidden or self.setting.switch
-            else RoutesView(weights, routes.stable, routes.canary),
+            else RoutesView(weights, routes.stable, routes.canary, routes.variants),
             service=self._service() if not self.routes_hidden else None,
             problems=self.problems,
             traffic=traffic,
             readings=readings,
             actions=tuple(self.actions.values()),
             hooks=self.hooks.views(self.now_s, moment),
+            variants={name: self.arm(name) for name in self.setting.variants},
         )
+
+    def arm(self, name: str) -> str:
+        """The revision of a variant, by the template as it is now."""
+        return f"{self.target}-{name}"
 
     def _read(self, name: str, weight: int, *, even: bool) -> RouteWeight:
         """A route as the adapter reads it: of a split nobody can say which share was asked for."""
         if self.setting.whole == 100:
             return RouteWeight(name, weight, even)
         low, high = shares_for(self.setting.whole, canary_part(self.setting.whole, weight))
-        written = self._written(weight)
+        written = written_share(self.setting.whole, weight)
         return RouteWeight(name, low, even, (low, high) if even else None, (written, written))
 
     def _service(self) -> ServiceView | None:
@@ -299,6 +294,7 @@ class World:
             replicas=len(found.ready_at),
             ready=self.ready(revision),
             created_at=moment(found.created_s),
+            variant=found.variant,
         )
 
     # ------------------------------------------------------------ what is done
@@ -306,10 +302,11 @@ class World:
     def apply(self, effect: Effect) -> None:
         """Do one write of the operator."""
         match effect:
-            case CreateReplicaSet(revision, replicas):
+            case CreateReplicaSet(revision, replicas, variant):
                 assert revision not in self.sets, f"{revision} exists already"
                 self._made += 1
-                self.sets[revision] = ReplicaSet(f"uid-{self._made}", self.now_s)
+                uid = f"uid-{self._made}"
+                self.sets[revision] = ReplicaSet(uid, self.now_s, variant=variant)
                 self.scale(revision, replicas)
             case ScaleReplicaSet(revision, _, uid, replicas):
                 assert self.sets[revision].uid == uid
@@ -319,8 +316,8 @@ class World:
                 assert self.sets[revision].uid == uid
                 assert not self.sets[revision].ready_at, f"{revision} still has pods"
                 del self.sets[revision]
-            case SetWeight(name, weight, match):
-                self.set_weight(name, weight)
+            case SetWeight(name, weight, match, shares):
+                self.set_weight(name, weight, shares=shares)
                 if match is not None:
                     self.put_match(name, match)
             case PointDestination(destination, revision):
@@ -359,12 +356,18 @@ class World:
             found.ready_at = [back] * min(count, len(found.ready_at)) + found.ready_at[count:]
             heapq.heappush(self._ticks, back + self.setting.endpoints_s)
 
-    def set_weight(self, name: str, weight: int, *, even: bool = True) -> None:
-        """Write the weights of one VirtualService."""
+    def set_weight(
+        self, name: str, weight: int, *, even: bool = True, shares: Shares | None = None
+    ) -> None:
+        """Write the weights of one VirtualService; with None variants keep theirs."""
         place = self.setting.virtual_services.index(name)
         weights, evens = list(self.routes.weights), list(self.routes.even)
         weights[place], evens[place] = weight, even
-        self._write(replace(self.routes, weights=tuple(weights), even=tuple(evens)))
+        arms = list(self.routes.shares)
+        arms[place] = arms[place] if shares is None else shares
+        assert weight + sum(share for _, share in arms[place]) <= 100, "more than all requests"
+        written = replace(self.routes, weights=tuple(weights), even=tuple(evens))
+        self._write(replace(written, shares=tuple(arms)))
 
     def put_match(self, name: str, match: Picks | None) -> None:
         """Write the header routes of one VirtualService; None are those that no phase asks for."""
@@ -374,10 +377,7 @@ class World:
 
     def point(self, destination: str, revision: str | None) -> None:
         """Make a destination select the pods of a revision."""
-        if destination == "stable":
-            self._write(replace(self.routes, stable=revision))
-        else:
-            self._write(replace(self.routes, canary=revision))
+        self._write(self.routes.pointed(destination, revision))
 
     def _write(self, routes: Routes) -> None:
         self.past.append((self.now_s, routes))

@@ -6,6 +6,7 @@ time that passes in it, and no end depends on how long a healthy release is watc
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,18 +15,22 @@ import yaml
 from tidegate.api.checks import Guard
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import Rollout
+from tidegate.api.status import State
 from tidegate.api.support import unsupported
 from tidegate.api.validation import problems
 from tidegate.api.walk import walk
 from tidegate.rehearsal.doubts import doubts
 from tidegate.rehearsal.horizon import horizon_s
 from tidegate.rehearsal.playing import End, Player
+from tidegate.rehearsal.scenario import Change, Scenario, Script
 from tidegate.rehearsal.setting import setting_of
 from tidegate.rehearsal.stories import STORIES
 
 ROOT = Path(__file__).parents[2] / "examples"
 LONGEST_S = 120.0
 SCRAPE_S = 15.0
+WAITS = ("experiment",)
+"""Folders whose release waits for what arms that are all alike never show."""
 BUSY_RPS = {"compare": 20_000.0, "improvement": 20_000.0, "hybrid": 20_000.0}
 """Requests a second where a test has to show something within the shortened holds."""
 
@@ -102,7 +107,35 @@ def test_lint_has_no_error_to_tell_of_it(path, rollout):
 @pytest.mark.parametrize(("path", "rollout"), EXAMPLES)
 def test_a_good_release_of_it_is_promoted(path, rollout):
     player = played(path, rollout, "good")
-    assert player.end is End.PROMOTED, player.status.message
+    waits = path.parent.name in WAITS
+    assert player.end is (End.STUCK if waits else End.PROMOTED), player.status.message
+    assert ("until its experiment shows a winner" in player.status.message) is waits
+
+
+@pytest.mark.parametrize("better", ["variant-a", "variant-b"])
+def test_an_experiment_names_the_text_that_converts_better(better):
+    path = ROOT / "experiment" / "rollout.yaml"
+    (rollout,) = rollouts(path)
+    (phase,) = rollout.spec.phases
+    often = tuple(
+        one.model_copy(update={"interval_s": SCRAPE_S}) for one in phase.experiment.metrics
+    )
+    asks = phase.experiment.model_copy(update={"metrics": often})
+    spec = rollout.spec.model_copy(
+        update={"phases": (phase.model_copy(update={"experiment": asks}),)}
+    )
+    script = Script(
+        stable=(Change(value=0.1),),
+        canary=(Change(value=0.1),),
+        variants={better: (Change(value=0.2),)},
+    )
+    scenario = Scenario(rate=400.0, metrics={"conversion_rate": script})
+    quick = shortened(replace(rollout, spec=spec))
+    player = Player(quick, setting_of(rollout.name, quick.spec, scenario, scrape_s=SCRAPE_S))
+    player.release(LONGEST_S * 4)
+    assert player.status.experiment.winner == better, player.status.message
+    assert player.status.state is State.AWAITING_APPROVAL
+    assert f"give spec.template the patch of variant {better}" in player.status.message
 
 
 @pytest.mark.parametrize(("path", "rollout"), EXAMPLES)

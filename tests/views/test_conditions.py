@@ -69,6 +69,8 @@ TABLE = [
      "Paused", {"Reconciling", "Paused"}, "InProgress"),
     (IN_PHASE | {"state": "AwaitingApproval"}, "", "Unknown", "AwaitingApproval", {"Reconciling"},
      "InProgress"),
+    (IN_PHASE | {"state": "AwaitingApproval"}, "WaitingForWinner", "Unknown", "WaitingForWinner",
+     {"Reconciling"}, "InProgress"),
     (REVERTED | {"state": "Reverting"}, "Reverted", "False", "Reverted", {"Reconciling"},
      "InProgress"),
     (REVERTED, "Reverted", "False", "Reverted", {"Stalled"}, "Failed"),

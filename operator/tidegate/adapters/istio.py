@@ -91,6 +91,7 @@ def find_routes(
         routes.append(found)
         if found.left < LEAST:
             problems.append(_too_little(body, found))
+        problems += _without_variants(body, one, found, pair)
     return routes, problems
 
 
@@ -210,18 +211,45 @@ def _read_route(body: Body, chosen: Chosen, pair: Pair) -> Route | Problem:
     if len(entries) == 1:
         weights = [ALL]
     stable, canary = (targets.index(target) for target in (pair.stable, pair.canary))
-    left = ALL - sum(weight for i, weight in enumerate(weights) if i not in (stable, canary))
+    arms = {name: targets.index(t) for name, t in pair.variants if targets.count(t) == 1}
+    ours = (stable, canary, *arms.values())
+    left = ALL - sum(weight for i, weight in enumerate(weights) if i not in ours)
     return Route(
         name=name,
         entries=f"/spec/{chosen.kind}/{chosen.index}/route",
         stable=_place(entries, weights, stable),
         canary=_place(entries, weights, canary),
-        whole=left if left >= LEAST else weights[stable] + weights[canary],
+        whole=left if left >= LEAST else sum(weights[i] for i in ours),
         left=left,
         listed=f"/spec/{chosen.kind}",
         index=chosen.index,
         raw=chosen.raw,
+        variants=tuple((name, _place(entries, weights, i)) for name, i in sorted(arms.items())),
     )
+
+
+def _without_variants(body: Body, chosen: Chosen, route: Route, pair: Pair) -> Iterator[Problem]:
+    """Why a route cannot be shared with variants; it can still be sent back."""
+    if not pair.variants:
+        return
+    title, there = f"{_title(body)}: route {route.name}", {name for name, _ in route.variants}
+    if chosen.kind != "http":
+        message = f"{title} is no HTTP route, and spec.variants are for those only"
+        yield Problem(reasons.DESTINATION_NOT_FOUND, message)
+        return
+    for name, wanted in pair.variants:
+        if name not in there:
+            message = (
+                f"{title} must name the destination {wanted} of variant {name} exactly once; add "
+                "it with weight 0, or mend spec.variants"
+            )
+            yield Problem(reasons.DESTINATION_NOT_FOUND, message)
+    if route.left != ALL:
+        message = (
+            f"{title} gives {ALL - route.left} of {ALL} to destinations of others; with "
+            "spec.variants all of it has to be this Rollout's"
+        )
+        yield Problem(reasons.FOREIGN_WEIGHT, message)
 
 
 def _place(entries: Sequence[Any], weights: Sequence[int], index: int) -> Place:

@@ -27,7 +27,11 @@ class CheckStatus(ApiModel):
 
     id: CheckId = Field(
         description="Which check it is: guard/0 of the Rollout, guard/1/0 or gate/1/0 of phase 1, "
-        "gate/preflight/0 of the pre-flight, policy/NAME/0 of a RolloutPolicy."
+        "gate/preflight/0 of the pre-flight, policy/NAME/0 of a RolloutPolicy; followed by @NAME "
+        "where it is about a variant."
+    )
+    variant: ShortText = Field(
+        "", description="The variant that it is about; empty for the revision of the run."
     )
     kind: Literal["guard", "gate"] = Field(description="guard or gate.")
     metric: MetricText = Field(

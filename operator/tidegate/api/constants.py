@@ -19,6 +19,9 @@ LABEL_POD_TEMPLATE_HASH: Final = "pod-template-hash"
 ANNOTATION_EPOCH: Final = "tidegate.io/epoch"
 """On ReplicaSets: the leadership that last took them over. On other objects only for a moment."""
 
+ANNOTATION_VARIANT: Final = "tidegate.io/variant"
+"""On ReplicaSets: the arm of an experiment that it was made for."""
+
 ANNOTATION_CONTENT: Final = "tidegate.io/content"
 """On pods: a digest of the ConfigMaps and Secrets whose content is part of the revision."""
 

@@ -81,6 +81,23 @@ ROUTES_STAY: Final = Rule(
 )
 
 
+_SAME_VARIANTS: Final = (
+    "self.spec.variants.size() == oldSelf.spec.variants.size() && self.spec.variants.all(v, "
+    "oldSelf.spec.variants.exists(o, o.name == v.name && has(o.subset) == has(v.subset) && "
+    "(!has(v.subset) || o.subset == v.subset)))"
+)
+
+VARIANTS_STAY: Final = Rule(
+    # As with routes: what an arm that is no longer named has of the traffic would be nobody's.
+    cel="!has(oldSelf.status) || (!has(oldSelf.status.run) && (!has(oldSelf.status.variants) || "
+    "oldSelf.status.variants.size() == 0)) || has(self.spec.variants) == "
+    f"has(oldSelf.spec.variants) && (!has(self.spec.variants) || {_SAME_VARIANTS})",
+    message="names and subsets of spec.variants cannot change while a run is on or one of them is "
+    "on its way home; abort it, or wait until status.variants is empty",
+    field=".spec.variants",
+)
+
+
 WORKLOAD_STAYS: Final = Rule(
     # A Deployment that is no longer named would stay at no pods, and nobody would give it back.
     cel="!has(oldSelf.status) || !has(oldSelf.status.workload) || "
@@ -114,7 +131,7 @@ KINDS: Final = (
         scale=True,
         # kstatus (Flux, kubectl) takes an object without it for ready before it was ever seen.
         status_default={"observedGeneration": -1},
-        rules=(ROUTES_STAY, WORKLOAD_STAYS),
+        rules=(ROUTES_STAY, VARIANTS_STAY, WORKLOAD_STAYS),
     ),
     Kind(
         name="RolloutRun",

@@ -42,6 +42,10 @@ MAX_PHASE_HOOKS: Final = 64
 """Hooks of all phases of one Rollout: `.status` has an entry for each."""
 MAX_HOOKS_KEPT: Final = 128
 """Hooks in `.status`: those of the run, and what is left to do after the one before."""
+MAX_VARIANTS: Final = 4
+"""Arms of an experiment beside stable and canary."""
+MAX_MEASURES: Final = 4
+"""Metrics of one experiment: each more makes all of them ask for more evidence."""
 MAX_MATCHES: Final = 8
 MAX_HEADERS: Final = 8
 MAX_COOKIES: Final = 3
@@ -71,10 +75,13 @@ MAX_POLICY_METRICS: Final = 16
 MAX_POLICY_GUARDS: Final = 8
 MAX_FREEZE_WINDOWS: Final = 16
 MAX_DEPENDENCIES: Final = 8
-MAX_CHECKS: Final = 128
-"""Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies."""
+MAX_CHECKS: Final = 640
+"""Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies:
+of the canary, and of each of 4 variants."""
 MAX_TESTS: Final = 32
 """Statistical tests of one Rollout: each more makes all others ask for more evidence."""
+MAX_EVIDENCE_KEPT: Final = MAX_TESTS + 2 * MAX_MEASURES * (1 + MAX_VARIANTS)
+"""Tests whose evidence `.status` keeps: of an experiment two for each arm and metric."""
 MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_OVERLOOKED: Final = 64

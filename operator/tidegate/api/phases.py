@@ -8,10 +8,14 @@ from tidegate.api import limits
 from tidegate.api.approvals import Approval
 from tidegate.api.base import ATOMIC, ApiModel, Rule, keyed_by
 from tidegate.api.checks import Gate, Guard
+from tidegate.api.experiments import Experiment
 from tidegate.api.hooks import Hook
 from tidegate.api.matching import HttpMatch
 from tidegate.api.mirroring import Mirror
 from tidegate.api.scalars import DnsLabel, DurationS, IntOrPercent, Percent
+from tidegate.api.variants import Shares, VariantWeight, shares_of
+
+ALL = 100
 
 
 class Phase(ApiModel):
@@ -37,6 +41,42 @@ class Phase(ApiModel):
             "let the next phase have the weight",
             holds=lambda phase: phase.mirror is None or phase.weight == 0,
             field=".mirror",
+        ),
+        Rule(
+            cel="!has(self.variants) || self.variants.size() == 0 || "
+            "self.weight + self.variants.map(v, v.weight).sum() < 100",
+            message="weight and those of the variants must leave 1 % or more to stable, which is "
+            "what they are compared with",
+            holds=lambda phase: (
+                not phase.variants or phase.weight + sum(one.weight for one in phase.variants) < ALL
+            ),
+            field=".variants",
+        ),
+        Rule(
+            cel="!has(self.variants) || self.variants.size() == 0 || !has(self.match) || "
+            "self.match.size() == 0",
+            message="who has which headers is no fair lot: leave match out of a phase with "
+            "variants",
+            holds=lambda phase: not phase.variants or not phase.match,
+            field=".variants",
+        ),
+        Rule(
+            cel="!has(self.experiment) || self.weight < 100 && (self.weight > 0 || "
+            "has(self.variants) && self.variants.size() > 0)",
+            message="an experiment compares arms with stable: give the canary or a variant a "
+            "share, and leave 1 % or more to stable",
+            holds=lambda phase: (
+                phase.experiment is None
+                or (phase.weight < ALL and (phase.weight or phase.variants))
+            ),
+            field=".experiment",
+        ),
+        Rule(
+            cel="!has(self.experiment) || !has(self.match) || self.match.size() == 0",
+            message="who has which headers is no fair lot: leave match out of a phase with an "
+            "experiment",
+            holds=lambda phase: phase.experiment is None or not phase.match,
+            field=".experiment",
         ),
     )
 
@@ -83,6 +123,16 @@ class Phase(ApiModel):
         description="Copies of requests that the canary gets while weight is 0; what it answers "
         "to them is thrown away, what it writes is not.",
     )
+    variants: tuple[VariantWeight, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="Variants that get requests while the phase is on, beside the canary; guards "
+        "and gates are about each of them, too.",
+        json_schema_extra=keyed_by("name"),
+    )
+    experiment: Experiment | None = Field(
+        None, description="What the phase finds out about its arms; left out, nothing."
+    )
     approval: Approval | None = Field(None, description="Approvals needed before the phase starts.")
     hooks: tuple[Hook, ...] = Field(
         (),
@@ -90,3 +140,8 @@ class Phase(ApiModel):
         description="Jobs and calls around the phase.",
         json_schema_extra=keyed_by("name"),
     )
+
+    @property
+    def shares(self) -> Shares:
+        """What its variants get, by name."""
+        return shares_of(self.variants)

@@ -20,35 +20,17 @@ from tidegate.api.phases import Phase
 from tidegate.api.policy import Policy, policy_of_id
 from tidegate.api.preflight import PREFLIGHT_RULES, Preflight
 from tidegate.api.problems import FieldProblem, SpecError
-from tidegate.api.scalars import DurationS, ObjectName, PercentText
+from tidegate.api.scalars import DurationS, PercentText
 from tidegate.api.scorecards import CARD_RULES, Scorecard
 from tidegate.api.selector import LabelSelector
+from tidegate.api.takeover import WorkloadRef
 from tidegate.api.traffic import HAS_HTTP, Traffic
+from tidegate.api.variants import VARIANT_RULES, Variant
 from tidegate.api.wire import as_object, read_strictly
 
 HEADROOM_PERCENT: Final = 10
 """What stable keeps above its share with `mode: shift`, where `headroom` says nothing."""
 Replicas = Annotated[int, Field(ge=0, le=limits.MAX_REPLICAS)]
-
-
-class WorkloadRef(ApiModel):
-    """A Deployment of this namespace that is taken over, and whose pod template is used."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            cel="self.apiVersion == 'apps/v1' && self.kind == 'Deployment'",
-            message="only a Deployment of apps/v1 can be taken over; for others use template",
-            holds=lambda ref: (ref.api_version, ref.kind) == ("apps/v1", "Deployment"),
-        ),
-    )
-
-    api_version: str = Field(
-        min_length=1, max_length=limits.MAX_NAME_CHARS, description="API version: apps/v1."
-    )
-    kind: str = Field(
-        min_length=1, max_length=limits.MAX_LABEL_CHARS, description="Kind: Deployment."
-    )
-    name: ObjectName = Field(description="Name of the Deployment in the Rollout's namespace.")
 
 
 class Drain(ApiModel):
@@ -236,6 +218,7 @@ class RolloutSpec(ApiModel):
         *HOOK_RULES,
         *MIRROR_RULES,
         *PREFLIGHT_RULES,
+        *VARIANT_RULES,
     )
 
     replicas: Replicas = Field(1, description="Pods wanted when no release is on (default 1).")
@@ -331,6 +314,12 @@ class RolloutSpec(ApiModel):
         (),
         max_length=limits.MAX_HOOKS,
         description="Jobs and calls after a promotion, or after a revert of any phase.",
+        json_schema_extra=keyed_by("name"),
+    )
+    variants: tuple[Variant, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="Arms of experiments beside stable and canary; a phase says what each gets.",
         json_schema_extra=keyed_by("name"),
     )
     bake: Bake | None = Field(None, description="Watching after promotion.")

@@ -11,13 +11,13 @@ from tidegate.api.approvals import RunApprovals
 from tidegate.api.base import ATOMIC, SET, ApiModel, keyed_by
 from tidegate.api.check_status import CheckStatus
 from tidegate.api.evidence import CheckEvidence
+from tidegate.api.experiments import ExperimentStatus
 from tidegate.api.hook_status import HookStatus
 from tidegate.api.policy_status import PolicyInForce
 from tidegate.api.runs import RunEntry
 from tidegate.api.scalars import (
     CheckId,
     Count,
-    Detail,
     Generation,
     Message,
     Percent,
@@ -28,6 +28,8 @@ from tidegate.api.scalars import (
     UserName,
 )
 from tidegate.api.takeover import Pods, WorkloadStatus
+from tidegate.api.traffic_status import TrafficStatus
+from tidegate.api.variants import VariantStatus
 from tidegate.api.waits import WaitStatus
 from tidegate.api.wire import as_object, read_leniently
 
@@ -177,62 +179,6 @@ class LastRun(ApiModel):
     )
 
 
-class TrafficStatus(ApiModel):
-    """What the routes say, and since when."""
-
-    weight: Percent = Field(description="Share of requests routed to the canary, in percent.")
-    match: Detail = Field(
-        "", description="Whose requests all go to the canary, whatever the weight."
-    )
-    sticky: ShortText = Field(
-        "", description="Cookie by which each user is kept where the weight has put them."
-    )
-    mirror: Percent = Field(
-        0, description="Share of requests that are copied to the canary, in percent."
-    )
-    weight_since: Timestamp | None = Field(
-        None,
-        description="Since when all routes give that weight, and pick these requests, in UTC; "
-        "none while they differ.",
-    )
-    stable: Revision | None = Field(
-        None, description="Revision that the stable subset or Service selects."
-    )
-    stable_since: Timestamp | None = Field(
-        None, description="Since when the stable side selects it, in UTC."
-    )
-    canary: Revision | None = Field(
-        None, description="Revision that the canary subset or Service selects."
-    )
-    canary_since: Timestamp | None = Field(
-        None, description="Since when the canary side selects it, in UTC."
-    )
-    converged: bool = Field(
-        default=False,
-        description="Whether the share seen in telemetry is the share that was asked for.",
-    )
-    mismatch_since: Timestamp | None = Field(
-        None,
-        description="Since when requests are shared out otherwise than asked, beyond chance, in "
-        "UTC; none while they are not.",
-    )
-    mismatch_until: Timestamp | None = Field(
-        None,
-        description="When requests were last found to be shared out as asked again, in UTC; what "
-        "gates with a test gather begins anew then.",
-    )
-    missing: bool = Field(
-        default=False,
-        description="Whether a route that Tidegate made is not there; all times count anew then.",
-    )
-    drifts: tuple[Timestamp, ...] = Field(
-        (),
-        max_length=limits.MAX_DRIFTS,
-        description="When weights that somebody else had changed were found, in UTC, oldest first.",
-        json_schema_extra=ATOMIC,
-    )
-
-
 class PauseStatus(ApiModel):
     """Who or what paused the Rollout."""
 
@@ -322,7 +268,7 @@ class RolloutStatus(ApiModel):
     )
     evidence: tuple[CheckEvidence, ...] = Field(
         (),
-        max_length=limits.MAX_TESTS,
+        max_length=limits.MAX_EVIDENCE_KEPT,
         description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
     )
@@ -342,6 +288,13 @@ class RolloutStatus(ApiModel):
         None, description="What a RolloutPolicy makes the release wait for; none while nothing."
     )
     traffic: TrafficStatus | None = Field(None, description="What the routes say.")
+    variants: tuple[VariantStatus, ...] = Field(
+        (),
+        max_length=limits.MAX_VARIANTS,
+        description="The variants that are in use, by name; empty when all are home.",
+        json_schema_extra=keyed_by("name"),
+    )
+    experiment: ExperimentStatus | None = Field(None, description="What an experiment shows.")
     pause: PauseStatus | None = Field(None, description="Who or what paused the Rollout.")
     resumed_at: Timestamp | None = Field(
         None, description="When a person last resumed it; earlier breaches do not pause again."

@@ -1,15 +1,35 @@
-"""How far a Deployment is taken over, as it lies in `.status`."""
+"""The Deployment that a Rollout takes over, and how far that is, as it lies in `.status`."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from tidegate.api import limits
-from tidegate.api.base import ApiModel
+from tidegate.api.base import ApiModel, Rule
 from tidegate.api.scalars import ObjectName, Timestamp
 
 Pods = Annotated[int, Field(ge=0, le=limits.MAX_COUNT)]
+
+
+class WorkloadRef(ApiModel):
+    """A Deployment of this namespace that is taken over, and whose pod template is used."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="self.apiVersion == 'apps/v1' && self.kind == 'Deployment'",
+            message="only a Deployment of apps/v1 can be taken over; for others use template",
+            holds=lambda ref: (ref.api_version, ref.kind) == ("apps/v1", "Deployment"),
+        ),
+    )
+
+    api_version: str = Field(
+        min_length=1, max_length=limits.MAX_NAME_CHARS, description="API version: apps/v1."
+    )
+    kind: str = Field(
+        min_length=1, max_length=limits.MAX_LABEL_CHARS, description="Kind: Deployment."
+    )
+    name: ObjectName = Field(description="Name of the Deployment in the Rollout's namespace.")
 
 
 class WorkloadStage(StrEnum):

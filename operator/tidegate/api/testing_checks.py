@@ -1,7 +1,7 @@
 """Statistical tests that could not use what they are asked about, or could never say anything."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from tidegate.api.checks import Bound, Gate, Guard, Metric
@@ -16,7 +16,6 @@ from tidegate.api.limits import (
 )
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.walk import walk
 
 _WINDOW: Final = re.compile(r"\{\{\s*window\s*\}\}")
 _CHANGES: Final = (
@@ -54,19 +53,26 @@ def test_problems(path: str, bound: Bound, metric: Metric | None) -> Iterator[Fi
     if metric is not None and compare.test == "sequential":
         yield from _uncounted(path, metric)
     if metric is not None:
-        yield from _overlapping(path, metric)
+        yield from overlapping(path, metric)
 
 
 def too_many_tests(spec: RolloutSpec) -> Iterator[FieldProblem]:
     """More tests than can share one chance of a mistake."""
-    bounds = (place.value for place in walk(spec, "spec") if isinstance(place.value, Bound))
-    tests = sum(1 for bound in bounds if bound.compare is not None and bound.compare.test)
+    tried = {one.name for phase in spec.phases for one in phase.variants}
+    tests = _tests(spec.guards) * (1 + len(tried))
+    for phase in spec.phases:
+        tests += _tests((*phase.guards, *phase.gates)) * (1 + len(phase.variants))
     if tests > MAX_TESTS:
+        each = ", each variant's counted" if tried else ""
         yield FieldProblem(
             "spec",
-            f"{tests} guards and gates have a test, {MAX_TESTS} may: all share one chance of a "
-            "mistake; leave some out, or give them min or max",
+            f"{tests} guards and gates have a test{each}, {MAX_TESTS} may: all share one chance of "
+            "a mistake; leave some out, or give them min or max",
         )
+
+
+def _tests(bounds: Sequence[Bound]) -> int:
+    return sum(1 for bound in bounds if bound.compare is not None and bound.compare.test)
 
 
 def _numbers(path: str, bound: Bound, compare: Compare) -> Iterator[FieldProblem]:
@@ -138,7 +144,7 @@ def _uncounted(path: str, metric: Metric) -> Iterator[FieldProblem]:
         )
 
 
-def _overlapping(path: str, metric: Metric) -> Iterator[FieldProblem]:
+def overlapping(path: str, metric: Metric) -> Iterator[FieldProblem]:
     """Windows of a fixed range overlap, and count the same requests over and over."""
     queries = (metric.query, metric.samples) if metric.query is not None else ()
     if not all(_WINDOW.search(query) for query in queries if query is not None):

@@ -18,6 +18,7 @@ from tidegate.api.constants import (
     METRIC_TEMPLATES,
     SLOW_TEMPLATES,
 )
+from tidegate.api.experiment_checks import experiment_problems
 from tidegate.api.header_checks import header_problems
 from tidegate.api.hooks import hook_lists
 from tidegate.api.pod_checks import pod_problems
@@ -27,6 +28,7 @@ from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scorecard_checks import scorecard_problems
 from tidegate.api.selector import LabelRequirement, LabelSelector
+from tidegate.api.variant_checks import unknown_variants, variant_problems
 from tidegate.api.walk import walk
 
 Theirs: TypeAlias = Mapping[str, Sequence[Metric] | None]
@@ -57,6 +59,10 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *scorecard_problems(spec),
         *pod_problems(spec, spec.metrics, metrics),
         *preflight_problems(spec, metrics),
+        *twice("spec.variants", [variant.name for variant in spec.variants]),
+        *variant_problems(spec),
+        *unknown_variants(spec),
+        *experiment_problems(spec),
     )
 
 

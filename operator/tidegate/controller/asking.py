@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from tidegate.api.checks import Bound, Metric
+from tidegate.api.rollout import Rollout
+from tidegate.core.check import Check
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
 from tidegate.core.testing import tested
@@ -110,11 +112,24 @@ class Asker:
             self._answered(asked, answers.get(asked.key, failed))
 
 
-def question_of(bound: Bound, arms: Arms, metric: Metric | None) -> Question | None:
-    """The question that a guard or gate asks of the run, or None for an unknown metric."""
-    if metric is None:
+def question_about(check: Check | None, arms: Arms | None, rollout: Rollout) -> Question | None:
+    """The question of a check, or None while there is no check, or nobody whom it is about."""
+    if check is None or arms is None:
         return None
-    subject = arms.measured or arms.canary
+    metric = rollout.metric(check.id, check.bound.metric)
+    return question_of(check.bound, arms, metric, check.variant)
+
+
+def question_of(
+    bound: Bound, arms: Arms, metric: Metric | None, variant: str = ""
+) -> Question | None:
+    """The question that a guard or gate asks of the run's revision, or of a variant.
+
+    None for an unknown metric, or a variant that is not known.
+    """
+    subject = dict(arms.variants).get(variant) if variant else arms.measured or arms.canary
+    if metric is None or subject is None:
+        return None
     # A revision beside itself is never worse: there has to be another one to compare with.
     other = arms.stable if arms.stable.revision != subject.revision else None
     counts = tested(bound)

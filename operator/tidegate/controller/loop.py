@@ -24,7 +24,7 @@ from tidegate.api.problems import SpecError
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus
 from tidegate.controller.alarms import Alarms
-from tidegate.controller.asking import Asked, Asker, question_of
+from tidegate.controller.asking import Asked, Asker, question_about
 from tidegate.controller.memory import Memory, asked_of
 from tidegate.controller.neighbours import Neighbours
 from tidegate.controller.posting import Poster
@@ -362,16 +362,16 @@ class Loop:
         wake_at = decision.wake_at
         asked: list[Asked] = []
         scene = Scene(rollout, memory.working, observed, now)
-        bounds = {check.id: check.bound for check in scene.probes()}
+        checks = {check.id: check for check in scene.probes()}
         for ask in decision.asks if arms is not None else ():
-            bound = bounds.get(ask.check_id) if ask.check_id is not None else None
-            metric = rollout.metric(ask.check_id or "", bound.metric) if bound else None
+            check = checks.get(ask.check_id) if ask.check_id is not None else None
+            bound = check.bound if check else None
             due = self._due(ask, bound, memory)
             if due is not None and now < due:
                 # The answer was older than the question; asking at once again would not help.
                 wake_at = due if wake_at is None else min(wake_at, due)
                 continue
-            question = question_of(bound, arms, metric) if bound and arms else None
+            question = question_about(check, arms, rollout)
             if ask.check_id in memory.asking or arms is None or (ask.check_id and not question):
                 continue
             memory.asking.add(ask.check_id)

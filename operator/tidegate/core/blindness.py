@@ -16,6 +16,7 @@ from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.policy import policy_of_id
 from tidegate.api.status import BEFORE_TRAFFIC
 from tidegate.core.check import Check
+from tidegate.core.measured import is_sent
 from tidegate.core.scene import Scene
 
 BLIND: Final = "blind"
@@ -47,13 +48,14 @@ def _unseen(scene: Scene) -> set[str]:
     run, routes = scene.run, scene.routes
     if run is None or scene.undo or run.stage in BEFORE_TRAFFIC:
         return set()
-    if routes is None or (routes.idle_canary and not scene.baking):
+    if routes is None:
         return set()
     known = {check.id: check for check in scene.status.checks}
     return {
         check.id
         for check, _ in scene.guards()
         if check.id in known
+        and (is_sent(routes, check.variant) or scene.baking)
         and known[check.id].verdict in _NOTHING
         and not known[check.id].ignored
         and not scene.early(check, scene.now)

@@ -14,13 +14,15 @@ class Check:
     """A guard or gate with the id its readings and its status are kept under.
 
     With a scorecard the readings are those of its parts. `asked_with` are the ids of what is asked
-    at the same time, its own among them; empty where it is asked by itself.
+    at the same time, its own among them; empty where it is asked by itself. `variant` is the arm
+    of an experiment that it is about, "" for the revision of the run.
     """
 
     id: str
     bound: Bound
     card: Card | None = None
     asked_with: tuple[str, ...] = ()
+    variant: str = ""
 
     @property
     def probes(self) -> tuple[Check, ...]:
@@ -28,12 +30,21 @@ class Check:
         if self.card is None:
             return (self,)
         ids = tuple(part.id for part in self.card.parts)
-        return tuple(Check(part.id, part.bound, asked_with=ids) for part in self.card.parts)
+        return tuple(
+            Check(part.id, part.bound, asked_with=ids, variant=self.variant)
+            for part in self.card.parts
+        )
 
     @property
     def name(self) -> str:
         """The metric as people know it: a policy's with the policy's name before it."""
-        return "/".join(filter(None, (policy_of_id(self.id), self.bound.metric)))
+        name = "/".join(filter(None, (policy_of_id(self.id), self.bound.metric)))
+        return f"{name} of variant {self.variant}" if self.variant else name
+
+
+def id_for(check_id: str, variant: str) -> str:
+    """The id of the same check about a variant; "" stands for the revision of the run."""
+    return f"{check_id}@{variant}" if variant else check_id
 
 
 def without_comparison(
@@ -49,5 +60,5 @@ def without_comparison(
             left.append((check, guard))
         elif (guard.min, guard.max) != (None, None):
             plain = guard.model_copy(update={"compare": None})
-            left.append((Check(check.id, plain), plain))
+            left.append((replace(check, bound=plain), plain))
     return tuple(left)

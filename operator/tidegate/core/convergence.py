@@ -41,8 +41,9 @@ class Seen(StrEnum):
 class Arm:
     """One place requests can go: a route destination, a revision's pods, or both.
 
-    `subset` is `stable`, `canary` or "" (no destination selects it any more); `revision` is set
-    only when no other destination selects the same pods, for only then does its count tell.
+    `subset` is `stable`, `canary`, `variant/NAME` or "" (no destination selects it any more);
+    `revision` is set only when no other destination selects the same pods, for only then does its
+    count tell.
     """
 
     subset: str
@@ -88,15 +89,25 @@ def share(
     lowest and the highest share (percent) that the routes' whole numbers come to, where it is not
     `weight`.
     """
+    low, high = written or (weight, weight)
+    return _between(traffic, Arm("canary", canary), low, 100 if at_least else high, since)
+
+
+def share_of(traffic: TrafficReading | None, arm: Arm, weight: int, since: datetime) -> Seen:
+    """The same of another arm that gets so many percent of all requests."""
+    return _between(traffic, arm, weight, weight, since)
+
+
+def _between(
+    traffic: TrafficReading | None, arm: Arm, low: float, high: float, since: datetime
+) -> Seen:
     if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
     said = Seen.SILENT
-    low, high = written or (weight, weight)
-    high = 100 if at_least else high
     if traffic.by_subset is not None:
-        said = _in_band(traffic.by_subset, "canary", low, high)
+        said = _in_band(traffic.by_subset, arm.subset, low, high)
     elif traffic.by_revision is not None:
-        said = _in_band(traffic.by_revision, canary, low, high)
+        said = _in_band(traffic.by_revision, arm.revision or "", low, high)
     return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said
 
 

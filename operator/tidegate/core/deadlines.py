@@ -17,6 +17,7 @@ from tidegate.api.status import PauseStatus, PhaseStatus, Stage
 from tidegate.core import freezing, reasons
 from tidegate.core.approvals import awaited
 from tidegate.core.decision import Note
+from tidegate.core.experimenting import waits_for_people
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass
 from tidegate.core.scene import Scene, Step, changed
@@ -30,6 +31,8 @@ def counted_since(scene: Scene) -> datetime | None:
         return None
     if awaited(scene.spec, scene.status, scene.now) is not None and not obstacle_to_pass(scene):
         return None  # as in a pause: it waits for people alone
+    if waits_for_people(scene) and not obstacle_to_pass(scene):
+        return None
     if freezing.current(scene) is not None:
         return None
     known = scene.status.deadline_since

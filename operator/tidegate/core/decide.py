@@ -36,6 +36,7 @@ from tidegate.core import (
     revert,
     running,
     undoing,
+    variants,
     warning,
 )
 from tidegate.core.breaches import alarms, breaches
@@ -68,7 +69,8 @@ def decide(rollout: Rollout, status: RolloutStatus, observed: Observed, now: dat
     step = _loss_noted(status, _use_noted(status, _first_word(scene, problems)))
     step = _hooks_noted(status, scene, _evidence_noted(status, scene, step))
     if not problems and intents(status) == intents(scene.status):
-        step = _beside(scene, _beside(scene, step, draining.step), hooks.beside)
+        for rule in (variants.beside, draining.step, hooks.beside):
+            step = _beside(scene, step, rule)
     step = replace(step, effect=as_switch(scene.status, step.effect)) if scene.switches else step
     asks, next_ask = measuring.questions(scene)
     told_until = drift.keeps_coming_until(scene.status)

@@ -9,17 +9,20 @@ from typing import Literal, TypeAlias
 from tidegate.api.hook_status import HookStatus
 from tidegate.api.hooks import Hook, RunHook
 from tidegate.api.status import RolloutStatus
+from tidegate.api.variants import Shares
 from tidegate.core.picks import Picks
 
-Destination: TypeAlias = Literal["stable", "canary"]
+Destination: TypeAlias = str
+"""`stable`, `canary`, or `variant/NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CreateReplicaSet:
-    """Create the ReplicaSet of the target revision with that many pods."""
+    """Create the ReplicaSet of the target revision, or of a variant's, with that many pods."""
 
     revision: str
     replicas: int
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +49,19 @@ class SetWeight:
     """Give the canary that share (percent) in all managed routes of one VirtualService.
 
     `match` is what the header routes above them match from then on: () for none of them, None for
-    those that are there already.
+    those that are there already. `variants` are the shares of an experiment's other arms, () for
+    none; stable gets the rest.
     """
 
     virtual_service: str
     weight: int
     match: Picks | None = ()
+    variants: Shares = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PointDestination:
-    """Make the stable or the canary destination select the pods of one revision."""
+    """Make the stable, the canary or a variant's destination select the pods of one revision."""
 
     destination: Destination
     revision: str

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from tidegate.api.limits import MAX_DRAINING
 from tidegate.api.status import Draining, RolloutStatus
-from tidegate.core import reasons
+from tidegate.core import reasons, variants
 from tidegate.core.adopting import ours_unused
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import DeleteReplicaSet, Note, ScaleReplicaSet
@@ -32,7 +32,7 @@ def kept(scene: Scene) -> frozenset[str | None]:
             routes.canary if routes else None,
             scene.target if scene.status.stable_revision is None and not unused else None,
         }
-    )
+    ) | variants.in_use(scene)
 
 
 def step(scene: Scene) -> Step | None:
@@ -113,7 +113,15 @@ def _waiting(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
 def _trimmed(scene: Scene, leftovers: list[RevisionView]) -> Step | None:
     old = (view for view in leftovers if view.replicas == 0 and view.name != scene.canary_revision)
     empty = sorted(old, key=lambda view: view.created_at)
+    arm = next((view for view in empty if _only_tried(scene, view)), None)
+    if arm is not None:
+        return Step(scene.status, DeleteReplicaSet(arm.name, arm.replica_set, arm.uid))
     if len(empty) <= scene.spec.revision_history_limit:
         return None
     oldest = empty[0]
     return Step(scene.status, DeleteReplicaSet(oldest.name, oldest.replica_set, oldest.uid))
+
+
+def _only_tried(scene: Scene, view: RevisionView) -> bool:
+    """Whether it was an arm of an experiment and nothing else, so that nobody goes back to it."""
+    return bool(view.variant) and view.name not in scene.status.proven_revisions

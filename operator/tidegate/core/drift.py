@@ -11,7 +11,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.limits import MAX_DRIFTS
-from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage, TrafficStatus
+from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage
+from tidegate.api.traffic_status import TrafficStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Note
 from tidegate.core.scene import Scene

@@ -10,8 +10,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from tidegate.api.check_status import CheckStatus
-from tidegate.api.status import Draining, PhaseStatus, Stage, TrafficStatus
-from tidegate.core import blindness, holding_back, hooks, policing
+from tidegate.api.status import Draining, PhaseStatus, Stage
+from tidegate.api.traffic_status import TrafficStatus
+from tidegate.api.variants import shares_text
+from tidegate.core import blindness, experiments, holding_back, hooks, policing, variants
 from tidegate.core.check import Check
 from tidegate.core.cohorts import cookie_of, copied_of, match_text
 from tidegate.core.deadlines import counted_since
@@ -43,7 +45,10 @@ def record(scene: Scene) -> Scene:
     """The scene with its status brought up to what is observed."""
     scene = Scene(scene.rollout, hooks.recorded(scene), scene.observed, scene.now)
     known = {check.id: check for check in scene.status.checks}
-    weighed = changed(scene.status, evidence=gathered(scene), phase=_reached(scene))
+    seen = changed(scene.status, variants=variants.recorded(scene))
+    scene = Scene(scene.rollout, seen, scene.observed, scene.now)
+    evidence = (*gathered(scene), *experiments.gathered(scene))
+    weighed = changed(scene.status, evidence=evidence, phase=_reached(scene))
     scene = Scene(scene.rollout, weighed, scene.observed, scene.now)
     status = changed(
         scene.status,
@@ -61,7 +66,8 @@ def record(scene: Scene) -> Scene:
     )
     scene = Scene(scene.rollout, status, scene.observed, scene.now)
     scene = Scene(scene.rollout, policing.recorded(scene), scene.observed, scene.now)
-    return Scene(scene.rollout, holding_back.recorded(scene), scene.observed, scene.now)
+    status = changed(holding_back.recorded(scene), experiment=experiments.recorded(scene))
+    return Scene(scene.rollout, status, scene.observed, scene.now)
 
 
 def _known(scene: Scene) -> TrafficStatus | None:
@@ -83,15 +89,17 @@ def _traffic(
     if routes is None:
         return known
     agreed = routes.match is not None and all(
-        route.even and route.weight == routes.weight for route in routes.weights
+        route.even and (route.weight, route.variants) == (routes.weight, routes.shares)
+        for route in routes.weights
     )
     weight = routes.weight if agreed or known is None else known.weight
     match, sticky, mirror = _told(routes.match)
+    arms = shares_text(routes.shares)
     if not agreed and known is not None:
-        match, sticky, mirror = known.match, known.sticky, known.mirror
+        match, sticky, mirror, arms = known.match, known.sticky, known.mirror, known.variants
     there = known if known is not None and not known.missing else None
-    said = (weight, match, sticky, mirror)
-    same = there is not None and (there.weight, there.match, there.sticky, there.mirror) == said
+    said = (weight, match, sticky, mirror, arms)
+    same = there is not None and _said(there) == said
     held = there.weight_since if there is not None and same else None
     same_stable = there is not None and there.stable == routes.stable
     same_canary = there is not None and there.canary == routes.canary
@@ -100,6 +108,7 @@ def _traffic(
         match=match,
         sticky=sticky,
         mirror=mirror,
+        variants=arms,
         weight_since=(held or now) if agreed else None,
         stable=routes.stable,
         stable_since=known.stable_since if known and same_stable else now,
@@ -112,6 +121,11 @@ def _traffic(
 def _told(picks: Picks | None) -> tuple[str, str, int]:
     """Whom header routes match, the cookie that keeps users, and the share that is copied."""
     return match_text(picks), cookie_of(picks), copied_of(picks)
+
+
+def _said(there: TrafficStatus) -> tuple[int, str, str, int, str]:
+    """What the routes said when they were last seen alike."""
+    return there.weight, there.match, there.sticky, there.mirror, there.variants
 
 
 def _still_unused(scene: Scene) -> tuple[Draining, ...]:
@@ -131,10 +145,11 @@ def _checks(scene: Scene) -> tuple[CheckStatus, ...]:
 
 
 def _about(check: Check, status: CheckStatus) -> CheckStatus:
-    """The status with the digest of the scorecard, if it is of one."""
-    if check.card is None:
+    """The status with the variant it is of, and the digest of the scorecard, if it is of one."""
+    about = check.card.about if check.card is not None else ""
+    if (status.variant, status.about) == (check.variant, about):
         return status
-    return status.model_copy(update={"about": check.card.about})
+    return status.model_copy(update={"variant": check.variant, "about": about})
 
 
 def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> CheckStatus | None:
@@ -142,7 +157,7 @@ def _still_about(scene: Scene, check: Check, known: CheckStatus | None) -> Check
     if known is None:
         return None
     asked = (check.bound.metric, bound_text(check.bound), check.card.about if check.card else "")
-    since = scene.measured_since
+    since = scene.measured_from(check.variant)
     counts = max(since or ALWAYS, scene.gate_counts_from(check))
     before = known.measured_at is not None and known.measured_at < counts
     return None if before or (known.metric, known.bound, known.about) != asked else known
@@ -158,7 +173,7 @@ def _waiting(scene: Scene) -> dict[str, object]:
     if not _pods_missing(scene):
         return {"waiting_since": None, "waiting_ready": None}
     status, awaited = scene.status, _awaited(scene)
-    ready = awaited.ready if awaited else 0
+    ready = (awaited.ready if awaited else 0) + variants.ready_pods(scene)
     if status.waiting_since is None:
         return {"waiting_since": scene.now, "waiting_ready": ready}
     if status.waiting_ready is None or ready <= status.waiting_ready:  # None: an older operator's
@@ -180,7 +195,7 @@ def _pods_missing(scene: Scene) -> bool:
     awaited = _awaited(scene)
     if scene.run is None or scene.baking:
         return awaited is None or awaited.ready < scene.spec.replicas
-    if awaited is None or awaited.ready < scene.canary_pods:
+    if awaited is None or awaited.ready < scene.canary_pods or variants.pods_missing(scene):
         return True
     # Pods that are ready for a moment, again and again, are no progress while nothing is sent.
     unused = scene.routes is not None and scene.routes.idle_canary and scene.canary_pods > 0
@@ -201,11 +216,9 @@ def _reached(scene: Scene) -> PhaseStatus | None:
     if at is None or phase is None or at.reached_at is not None or traffic is None:
         return at
     match, _, mirror = _told(picks_of(scene.spec, phase))
-    if (traffic.weight, traffic.match, traffic.mirror) != (
-        phase.weight,
-        match,
-        mirror,
-    ) or traffic.weight_since is None:
+    wanted = (phase.weight, match, mirror, shares_text(phase.shares))
+    found = (traffic.weight, traffic.match, traffic.mirror, traffic.variants)
+    if found != wanted or traffic.weight_since is None:
         return at
     if not any(guard.delay_s for _, guard in scene.guards()):
         return at

@@ -27,12 +27,15 @@ TRAFFIC_INTERVAL_S = 1.0
 def traffic_matters(scene: Scene) -> bool:
     """Whether anything may wait for the proxies: a run's pods, routes not at rest, a drain."""
     routes = scene.routes
-    if scene.baking and routes is not None and routes.idle_canary:
-        return bool(scene.status.draining) or routes.canary != scene.canary_revision
+    if scene.baking and routes is not None and routes.idle:
+        away = bool(scene.status.draining or scene.status.variants)
+        return away or routes.canary != scene.canary_revision
     on = scene.run is not None and not in_preflight(scene.status)
     if on or scene.status.draining or adopting.taking_over(scene):
         return True
-    return routes is not None and (not routes.idle_canary or routes.canary != routes.stable)
+    if routes is None:
+        return False
+    return not routes.idle or routes.canary != routes.stable or bool(scene.status.variants)
 
 
 def questions(scene: Scene) -> tuple[tuple[Ask, ...], datetime | None]:
@@ -137,11 +140,11 @@ def obstacle_to_pass(scene: Scene, *, told: bool = False) -> str:
     if odd:
         return odd
     known = {check.id: check for check in scene.status.checks}
-    dark = scene.phase.weight == 0 and not (scene.phase.match or scene.phase.mirror)
+    unsent = scene.phase.weight == 0 and not (scene.phase.match or scene.phase.mirror)
     for check, _ in scene.guards():
         if scene.tells_only(check) is not told:
             continue
-        verdict = verdict_of(scene, check)
+        verdict, dark = verdict_of(scene, check), unsent and not check.variant
         if verdict is Verdict.PASS or (dark and verdict is Verdict.NODATA):
             continue
         if not forgiven(scene, check):

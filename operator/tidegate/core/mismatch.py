@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.api.status import RolloutStatus, Stage, TrafficStatus
-from tidegate.core import reasons
+from tidegate.api.status import RolloutStatus, Stage
+from tidegate.api.traffic_status import TrafficStatus
+from tidegate.core import reasons, variants
 from tidegate.core.convergence import Seen, share
 from tidegate.core.decision import Note
 from tidegate.core.observation import Reading
@@ -43,8 +44,10 @@ def _counted_from(scene: Scene) -> datetime | None:
     if started.started_at is None or started.started_at < scene.weight_since or scene.switches:
         return None
     routes = scene.routes.weights if scene.routes else ()
-    as_asked = routes and all(one.even and one.weight == phase.weight for one in routes)
-    if picks_of(scene.spec, phase) or not as_asked or not 0 < phase.weight < ALL:
+    asked = (phase.weight, phase.shares)
+    as_asked = routes and all(one.even and (one.weight, one.variants) == asked for one in routes)
+    shared = 0 < phase.weight < ALL or bool(phase.shares)
+    if picks_of(scene.spec, phase) or not as_asked or not shared:
         return None  # routes that are not as asked are a drift, and told as such
     return started.started_at
 
@@ -56,7 +59,8 @@ def _seen(scene: Scene, began: datetime) -> Seen:
     if traffic.at - timedelta(seconds=traffic.window_s) < began:
         return Seen.UNKNOWN
     written = scene.routes.written(phase.weight) if scene.routes else None
-    return share(traffic, run.to_revision, phase.weight, began, written=written)
+    seen = share(traffic, run.to_revision, phase.weight, began, written=written)
+    return variants.together(seen, variants.realised(scene, traffic, began))
 
 
 def dated(scene: Scene, traffic: TrafficStatus | None) -> TrafficStatus | None:
@@ -114,7 +118,12 @@ def _found(scene: Scene) -> str:
     )
     total = sum((by or {}).values())
     weight = scene.phase.weight if scene.phase else 0
+    arms = scene.phase.shares if scene.phase else ()
+    others = "".join(
+        f", variant {name} {variants.counted(scene, name):.0f} for {asked} %"
+        for name, asked in arms
+    )
     return (
         f"the canary got {(by or {}).get(key, 0.0):.0f} of {total:.0f} requests, "
-        f"{weight} % are asked for: gates with a test wait until the shares are right"
+        f"{weight} % are asked for{others}: gates with a test wait until the shares are right"
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from tidegate.api.actions import Action
 from tidegate.api.check_status import Verdict
+from tidegate.api.variants import Shares
 from tidegate.core.neighbours import NOBODY, Neighbourhood
 from tidegate.core.picks import Picks
 
@@ -70,7 +71,8 @@ class TrafficReading:
     """Requests counted in the last `window_s` seconds.
 
     `by_revision` is None when no telemetry tells revisions apart, `by_subset` when none tells
-    the two route destinations (`stable`, `canary`) apart. `error` says why neither is known.
+    the route destinations (`stable`, `canary`, `variant/NAME`) apart. `error` says why neither is
+    known.
     """
 
     at: datetime
@@ -82,7 +84,10 @@ class TrafficReading:
 
 @dataclass(frozen=True, slots=True)
 class RevisionView:
-    """One ReplicaSet of the Rollout; `ready` counts pods that can take traffic now."""
+    """One ReplicaSet of the Rollout; `ready` counts pods that can take traffic now.
+
+    `variant` is the arm of an experiment that it was made for, "" for a revision of its own.
+    """
 
     name: str
     replica_set: str
@@ -90,6 +95,7 @@ class RevisionView:
     replicas: int
     ready: int
     created_at: datetime
+    variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ class RouteWeight:
 
     `match` is what its header routes of ours match, as some phase says it: () without any, None
     where they are as no phase says it. Only where some managed route is `http` can there be any.
+    `variants` are the shares in percent of those that get any, by name.
     """
 
     virtual_service: str
@@ -114,11 +121,12 @@ class RouteWeight:
     kind: str = "VirtualService"
     match: Picks | None = ()
     http: bool = True
+    variants: Shares = ()
 
     @property
     def home(self) -> bool:
         """Whether it is as Git holds it: all for stable, and no header route of ours."""
-        return self.weight == 0 and self.even and not self.matched
+        return self.weight == 0 and self.even and not self.matched and not self.variants
 
     @property
     def matched(self) -> bool:
@@ -137,11 +145,15 @@ class RouteWeight:
 
 @dataclass(frozen=True, slots=True)
 class RoutesView:
-    """The routes and what the two destinations select (a revision, or None for foreign labels)."""
+    """The routes and what the destinations select (a revision, or None for foreign labels).
+
+    `variants` is what the subset of each variant of the spec selects, by its name.
+    """
 
     weights: tuple[RouteWeight, ...]
     stable: str | None
     canary: str | None
+    variants: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def weight(self) -> int:
@@ -159,6 +171,19 @@ class RoutesView:
         http = [route for route in self.weights if route.http]
         first = http[0].match if http else ()
         return first if all(route.match == first for route in http) else None
+
+    @property
+    def shares(self) -> Shares:
+        """The highest share in percent that any managed route gives to each variant."""
+        most: dict[str, int] = {}
+        for name, share in (pair for route in self.weights for pair in route.variants):
+            most[name] = max(share, most.get(name, 0))
+        return tuple(sorted(most.items()))
+
+    @property
+    def idle(self) -> bool:
+        """Whether all requests go to stable."""
+        return self.idle_canary and not self.shares
 
     @property
     def idle_canary(self) -> bool:
@@ -256,7 +281,8 @@ class Observed:
     `workload_missing` says that there is none. Without it `target` is "". `own_routes` are those
     objects of the Rollout's own that want a write, in its order; while one is missing, `routes` is
     None without a problem. `hooks` are the tries of hooks that were made and are under way in the
-    status, by `hook_places.view_key`.
+    status, by `hook_places.view_key`. `variants` are the revisions of the spec's variants by name,
+    as their patches and the template stand now; without the template there are none.
     """
 
     target: str
@@ -273,6 +299,7 @@ class Observed:
     own_routes: tuple[OwnRoute, ...] = ()
     around: Neighbourhood = NOBODY
     hooks: Mapping[str, HookView] = field(default_factory=dict)
+    variants: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def route_missing(self) -> bool:

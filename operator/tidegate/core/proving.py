@@ -7,7 +7,7 @@ once a person resumes: who resumes has understood it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -18,7 +18,7 @@ from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
 from tidegate.core import failing, looking, weighing
-from tidegate.core.check import Check
+from tidegate.core.check import Check, id_for
 from tidegate.core.comparing import stable_failed
 from tidegate.core.mismatch import SUSPECT, comparable, mismatched, right_since
 from tidegate.core.observation import Answer, Reading
@@ -50,13 +50,22 @@ def tests_of(spec: RolloutSpec) -> Iterator[Check]:
 
 
 def _all_checks(spec: RolloutSpec) -> Iterator[Check]:
+    """Each check of the Rollout, and the same about each variant that it may be asked of."""
+    tried = sorted({name for phase in spec.phases for name, _ in phase.shares})
     for i, guard in enumerate(spec.guards):
-        yield Check(f"guard/{i}", guard)
+        yield from _about_each(f"guard/{i}", guard, tried)
     for place, phase in enumerate(spec.phases):
+        names = [name for name, _ in phase.shares]
         for i, guard in enumerate(phase.guards):
-            yield Check(f"guard/{place}/{i}", guard)
+            yield from _about_each(f"guard/{place}/{i}", guard, names)
         for i, gate in enumerate(phase.gates):
-            yield Check(f"gate/{place}/{i}", gate)
+            yield from _about_each(f"gate/{place}/{i}", gate, names)
+
+
+def _about_each(check_id: str, bound: Bound, names: Sequence[str]) -> Iterator[Check]:
+    yield Check(check_id, bound)
+    for name in names:
+        yield Check(id_for(check_id, name), bound, variant=name)
 
 
 def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
@@ -81,7 +90,8 @@ def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
 def _trial(scene: Scene, check: Check) -> Trial:
     compare, tests = check.bound.compare, sum(1 for _ in tests_of(scene.spec))
     assert compare is not None, "asked only of what a test judges"
-    return Trial(check.id, _about(scene, check, tests), check.bound, compare, tests)
+    about = _about(scene, check, tests)
+    return Trial(check.id, about, check.bound, compare, tests, check.variant)
 
 
 def _about(scene: Scene, check: Check, tests: int) -> str:
@@ -91,7 +101,7 @@ def _about(scene: Scene, check: Check, tests: int) -> str:
     once = bound.compare is not None and bound.compare.test in ONCE
     metric = scene.rollout.metric(check.id, bound.metric)
     parts = (
-        (run.number, run.to_revision, scene.status.stable_revision) if run else (),
+        (run.number, _tried(scene, check), scene.status.stable_revision) if run else (),
         phase.started_at if phase is not None and once else None,
         metric.model_dump_json() if metric else "",
         type(bound).__name__,
@@ -101,6 +111,13 @@ def _about(scene: Scene, check: Check, tests: int) -> str:
         tests,
     )
     return sha256(repr(parts).encode()).hexdigest()[:ABOUT_CHARS]
+
+
+def _tried(scene: Scene, check: Check) -> str | None:
+    """The revision that is compared with stable."""
+    if check.variant:
+        return scene.observed.variants.get(check.variant)
+    return scene.run.to_revision if scene.run is not None else None
 
 
 def _known(scene: Scene, trial: Trial) -> CheckEvidence | None:
@@ -139,7 +156,8 @@ def _since(scene: Scene, trial: Trial) -> datetime:
     traffic, resumed = scene.status.traffic, scene.status.resumed_at
     stable_since = traffic.stable_since if traffic else None
     right = right_since(scene) if trial.gate else None
-    times = (scene.weight_since, scene.measured_since, stable_since, resumed, right)
+    measured = scene.measured_from(trial.variant)
+    times = (scene.weight_since, measured, stable_since, resumed, right)
     return max(time for time in times if time is not None)
 
 

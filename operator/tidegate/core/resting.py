@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from tidegate.api.status import RunStatus, Stage
 from tidegate.api.waits import WaitStatus
-from tidegate.core import adopting, observing, policing, reasons, turns
+from tidegate.core import adopting, observing, policing, reasons, turns, variants
 from tidegate.core.beginning import begun
 from tidegate.core.capacity import PERCENT, weight_left_on_canary
 from tidegate.core.convergence import Arm
@@ -36,6 +36,7 @@ def at_rest(scene: Scene) -> bool:
         routes is not None
         and routes.stable == routes.canary == scene.status.stable_revision
         and all(route.home for route in routes.weights)
+        and variants.all_home(scene, routes)
     )
 
 
@@ -67,8 +68,8 @@ def step(scene: Scene) -> Step:
 
 
 def routes_home(scene: Scene) -> Step | None:
-    """Weights first, then the canary destination; None once both are home."""
-    return weights_home(scene) or _canary_home(scene)
+    """Weights first, then the destinations of canary and variants; None once all are home."""
+    return weights_home(scene) or _canary_home(scene) or variants.home(scene)
 
 
 def stable_size_up(scene: Scene) -> Step | None:

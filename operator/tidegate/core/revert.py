@@ -12,7 +12,15 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
-from tidegate.core import blindness, capacity, deadlines, going_back, observing, reasons
+from tidegate.core import (
+    blindness,
+    capacity,
+    deadlines,
+    going_back,
+    observing,
+    reasons,
+    variants,
+)
 from tidegate.core.breaches import alarms, breach_text, breaches
 from tidegate.core.decision import Effect, Note, ScaleReplicaSet, SetWeight, SwitchService
 from tidegate.core.hook_places import after_revert
@@ -45,13 +53,24 @@ def _other_ready(scene: Scene) -> int:
 
 
 def away(scene: Scene) -> SetWeight | None:
-    """The next route write that takes traffic off the canary, or None when there is none left."""
+    """The next route write that takes traffic off the canary and the variants; None at its end."""
     for route in scene.routes.weights if scene.routes else ():
         keep = weight_to_leave(scene, route.weight)
+        arms = variants.kept_back(route.variants, _not_carried(scene) - keep)
         left = _left(scene, route, keep)
-        if route.weight > keep or not route.even or left != route.match:
-            return SetWeight(route.virtual_service, keep, left)
+        same = (left, arms) == (route.match, route.variants)
+        if route.weight > keep or not route.even or not same:
+            return SetWeight(route.virtual_service, keep, left, arms)
     return None
+
+
+def _not_carried(scene: Scene) -> int:
+    """The share in percent that stable's ready pods cannot carry; 0 where it has no traffic."""
+    stable = scene.stable.ready if scene.stable else 0
+    others = sum(view.ready for view in scene.observed.revisions) - stable
+    return capacity.weight_left_on_canary(
+        capacity.PERCENT, stable_ready=stable, canary_ready=others, full=scene.full
+    )
 
 
 def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
@@ -79,11 +98,14 @@ def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:
 
 
 def _lessens(route: RouteWeight, effect: SetWeight) -> bool:
-    """Whether that write takes weight or header routes away, and adds neither."""
+    """Whether that write takes weight, header routes or variants away, and adds none of them."""
     stays = effect.match is None or effect.match == route.match
     if effect.weight > route.weight or not (stays or within(effect.match, route.match)):
         return False
-    return effect.weight < route.weight or not stays
+    if variants.adds(effect.variants, route.variants):
+        return False
+    fewer = effect.variants != route.variants
+    return effect.weight < route.weight or fewer or not stays
 
 
 def end_run(scene: Scene, outcome: str, reason: str, message: str) -> RolloutStatus:
@@ -182,7 +204,7 @@ def unfinished(scene: Scene) -> Step | None:
     routes, stable = scene.routes, scene.status.stable_revision
     if scene.run is not None or routes is None or stable is None:
         return None
-    if routes.stable != stable or routes.canary == stable:
+    if routes.stable != stable or (routes.canary == stable and not routes.shares):
         return None
     effect = away(scene) or _pods_back(scene)
     if effect is None:
@@ -225,11 +247,13 @@ def _on_deadline(scene: Scene) -> Step | None:
         return None
     if scene.undo and scene.routes is not None and scene.routes.weight > 0:
         return None  # it serves already, and there is no better place to send to
-    ready = scene.canary.ready if scene.canary else 0
-    if ready >= scene.canary_pods > 0:
+    ready, missing = scene.canary.ready if scene.canary else 0, variants.pods_missing(scene)
+    if ready >= scene.canary_pods > 0 and not missing:
         return None  # they came in time, and proxies get to know them
+    if ready < scene.canary_pods or not missing:
+        missing = f"{ready} of {scene.canary_pods} pods of the new revision"
     message = (
-        f"{ready} of {scene.canary_pods} pods of the new revision were ready after "
+        f"{missing} were ready after "
         f"progressDeadline {scene.spec.progress_deadline_s:g}s; look at the pods' events"
     )
     return send_back(scene, reasons.PROGRESS_DEADLINE_EXCEEDED, message)

@@ -7,15 +7,18 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
+from tidegate.api.variants import and_variants
 from tidegate.core import (
     deadlines,
     entering,
+    experimenting,
     freezing,
     hooks,
     observing,
     preflight,
     reasons,
     shifting,
+    variants,
 )
 from tidegate.core.approvals import past
 from tidegate.core.cohorts import and_matched
@@ -81,14 +84,17 @@ def _hold_phase(scene: Scene) -> Step:
         or canary_alive(scene)
         or canary_pointed(scene)
         or shifting.back(scene, phase.weight)
-        or weight_down(scene, phase.weight, picks_of(scene.spec, phase))
+        or weight_down(scene, phase.weight, picks_of(scene.spec, phase), variants.in_place(scene))
         or canary_ready(scene)
+        or variants.prepared(scene)
         or hooks.before_weight(scene)
         or _weight_up(scene, phase)
         or _realised(scene)
         or shifting.shrunk(scene, phase.weight)
+        or experimenting.told(scene)
         or _held(scene)
         or _measured(scene)
+        or experimenting.obstacle(scene)
         or _advance(scene)
     )
 
@@ -122,7 +128,8 @@ def enter(scene: Scene, index: int) -> Step:
         moved = note_run(moved, scene.now, "promotion", reasons.PROMOTING, message)
         return Step(moved, notes=(Note(reasons.PROMOTING, message),), reason=reasons.PROMOTING)
     phase = scene.spec.phases[index]
-    share = f"{phase.weight} % of traffic{and_matched(picks_of(scene.spec, phase))}"
+    picks = picks_of(scene.spec, phase)
+    share = f"{phase.weight} % of traffic{and_matched(picks)}{and_variants(phase.shares)}"
     message = f"phase {phase.name}: {share}, hold {phase.hold_s:g}s"
     status = changed(
         scene.status,
@@ -161,10 +168,10 @@ def _weight_up(scene: Scene, asked: Phase) -> Step | None:
     tried it no less.
     """
     picks, phase = picks_of(scene.spec, asked), scene.status.phase
-    step = weight_to(scene, asked.weight, picks)
+    step = weight_to(scene, asked.weight, picks, asked.shares)
     if step is None or step.effect is None or phase is None or phase.started_at is None:
         return step
-    share = f"{asked.weight} %{and_matched(picks)}"
+    share = f"{asked.weight} %{and_matched(picks)}{and_variants(asked.shares)}"
     message = f"phase {phase.name} lost its weight of {share}; its hold begins anew"
     stopped = changed(scene.status, phase=phase.model_copy(update={"started_at": None}))
     return Step(stopped, reason=reasons.WAITING_FOR_TRAFFIC, message=message)
@@ -218,6 +225,7 @@ def _realised_since(scene: Scene) -> datetime | None:
         seen = share(
             traffic, run.to_revision, phase.weight, since, written=written, at_least=matched
         )
+        seen = variants.together(seen, variants.realised(scene, traffic, since))
     settled, picks = since + scene.settle, picks_of(scene.spec, phase)
     if picks and scene.now < settled:
         return None  # who has which headers nobody counts: time has to stand in for that part
@@ -237,7 +245,7 @@ def _held(scene: Scene) -> Step | None:
     if status.phase is None or status.phase.started_at is None:
         return None
     until = status.phase.started_at + timedelta(seconds=phase.hold_s)
-    if scene.now >= until:
+    if scene.now >= until or experimenting.ended_early(scene):
         return None
     message = f"phase {phase.name}: holding {phase.weight} % until {until:%H:%M:%S} UTC"
     return Step(status, reason=reasons.WAITING_FOR_HOLD, message=message, wake_at=until)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from tidegate.api.checks import Gate, Guard
@@ -12,16 +12,11 @@ from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
-from tidegate.core.check import Check, without_comparison
+from tidegate.core.check import Check, id_for, without_comparison
 from tidegate.core.decision import Effect, Note
-from tidegate.core.observation import (
-    Answer,
-    Observed,
-    Reading,
-    RevisionView,
-    RoutesView,
-    RouteWeight,
-)
+from tidegate.core.measured import is_sent, least, of_revision, variant_since
+from tidegate.core.measures import asked_now
+from tidegate.core.observation import Observed, Reading, RevisionView, RoutesView
 from tidegate.core.scoring import AnyBound, scored, scores
 from tidegate.core.switching import ALL, canary_of, routes_of
 from tidegate.core.whereabouts import in_preflight, phase_on, place_of
@@ -188,7 +183,7 @@ class Scene:
         """Pods stable must have now, for what the routes send it and for what is to come back."""
         if not self.shifts or self.routes is None:
             return self.full
-        left = min((_least(route) for route in self.routes.weights), default=0)
+        left = min((least(route) for route in self.routes.weights), default=0)
         ahead = left if self.phase is None else min(left, self.phase.weight)
         return capacity.stable_pods(ahead, self.full, self.spec.capacity.headroom_percent)
 
@@ -208,7 +203,8 @@ class Scene:
         replaced = {guard.metric for _, guard in own}
         every = (self._check(f"guard/{i}", guard) for i, guard in enumerate(self.spec.guards))
         usual = tuple((check, guard) for check, guard in every if guard.metric not in replaced)
-        found = () if in_preflight(self.status) else usual + own + self._imposed()
+        usual += own + self._imposed()
+        found = () if in_preflight(self.status) else self._each(usual, self.variants)
         return without_comparison(found) if self.alone else found
 
     def _imposed(self) -> tuple[tuple[Check, Guard], ...]:
@@ -248,13 +244,29 @@ class Scene:
         )
 
     def gates(self, phase: Phase) -> tuple[tuple[Check, Gate], ...]:
-        """The gates of a phase with their check ids."""
+        """The gates of a phase with their check ids: about each arm that it sends requests to."""
         place = place_of(self.spec, phase)
-        return tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
+        own = tuple(self._check(f"gate/{place}/{i}", gate) for i, gate in enumerate(phase.gates))
+        every = self._each(own, tuple(name for name, _ in phase.shares))
+        return every if phase.weight or not phase.shares else every[len(own) :]
 
-    def _check(self, check_id: str, bound: AnyBound) -> tuple[Check, AnyBound]:
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of the phase that is on, by name."""
+        phase = self.phase if self.run is not None and self.run.stage is Stage.PHASE else None
+        return tuple(name for name, _ in phase.shares) if phase else ()
+
+    def _each(
+        self, found: tuple[tuple[Check, AnyBound], ...], variants: tuple[str, ...]
+    ) -> tuple[tuple[Check, AnyBound], ...]:
+        """The same checks about each variant, too."""
+        more = (self._check(check.id, bound, name) for name in variants for check, bound in found)
+        return (*found, *more)
+
+    def _check(self, check_id: str, bound: AnyBound, variant: str = "") -> tuple[Check, AnyBound]:
+        check_id = id_for(check_id, variant)
         bound, card = scored(self.spec.scorecards, check_id, bound)
-        return Check(check_id, bound, card), bound
+        return Check(check_id, bound, card, variant=variant), bound
 
     def checks(self) -> tuple[Check, ...]:
         """What is watched now: the guards, and in a phase its gates; nothing on the way back."""
@@ -270,16 +282,15 @@ class Scene:
 
         So a query that the provider refuses is found before any request is at stake.
         """
-        asked = self.checks()
-        if self.run is None or self.undo or self.run.stage is not Stage.PREPARING:
-            return tuple(probe for check in asked for probe in check.probes)
+        first = self.run is not None and not self.undo and self.run.stage is Stage.PREPARING
         later = (
             check
-            for phase in self.spec.phases
+            for phase in (self.spec.phases if first else ())
             for checks in (self.guards_of(phase), self.gates(phase))
             for check, _ in checks
         )
-        return tuple(probe for check in (*asked, *later) for probe in check.probes)
+        asked = (*self.checks(), *later, *asked_now(self.spec, self.run, self.phase))
+        return tuple(probe for check in asked for probe in check.probes)
 
     def answers(self, check: Check) -> tuple[Reading, ...]:
         """All that a check was answered in this run, whomever it was about."""
@@ -297,14 +308,14 @@ class Scene:
             parts = [self.readings(probe) for probe in check.probes]
             return self._timed(check, scores(check.card, parts))
         raw = self._timed(check, self.observed.readings.get(check.id, ()))
-        since = self.measured_since
+        since = self.measured_from(check.variant)
         if in_preflight(self.status) or (raw and since is not None and raw[0].at >= since):
             return raw  # they are in the order of time
-        return tuple(_of_revision(reading, since) for reading in raw)
+        return tuple(of_revision(reading, since) for reading in raw)
 
     def _timed(self, check: Check, raw: tuple[Reading, ...]) -> tuple[Reading, ...]:
         """The readings with what their times say to a check that asks for it."""
-        bound, due = check.bound, self.data_due_from
+        bound, due = check.bound, self.data_due_from(check)
         unmeasured = isinstance(bound, Guard) and (bound.on_no_data, bound.on_error) != USUAL
         if not bound.delay_s and not unmeasured:
             return raw
@@ -338,21 +349,20 @@ class Scene:
             return ALWAYS
         return NEVER if at.started_at is None else at.started_at + timedelta(seconds=delay_s)
 
-    @property
-    def data_due_from(self) -> datetime:
-        """From when there has to be data about the run's revision; NEVER while it has no traffic.
+    def data_due_from(self, check: Check) -> datetime:
+        """From when there has to be data about whom it measures; NEVER while it has no traffic.
 
         In a phase that is when its hold began: by then the proxies send what the routes say.
         """
         run, routes, at = self.run, self.routes, self.status.phase
-        if run is None or routes is None or self.measured_since is None:
+        since = self.measured_from(check.variant)
+        if run is None or routes is None or since is None:
             return NEVER
         if run.stage is Stage.PHASE:
-            began = at.started_at if at is not None else None
-            return NEVER if routes.idle_canary or began is None else began
+            return (at and is_sent(routes, check.variant) and at.started_at) or NEVER
         if run.stage in BEFORE_TRAFFIC or (routes.idle_canary and not self.baking):
             return NEVER
-        return max(self.weight_since, self.measured_since) + self.settle
+        return max(self.weight_since, since) + self.settle
 
     @property
     def measured_since(self) -> datetime | None:
@@ -364,6 +374,11 @@ class Scene:
             return traffic.stable_since if traffic.stable == run.to_revision else None
         return traffic.canary_since if traffic.canary == run.to_revision else None
 
+    def measured_from(self, variant: str) -> datetime | None:
+        """The same of a variant; of the run's own revision for ""."""
+        found = variant_since(self.status, self.observed, variant)
+        return found if variant else self.measured_since
+
     @property
     def weight_since(self) -> datetime:
         """When the routes were first seen with the weight they have now; now while they differ."""
@@ -373,21 +388,6 @@ class Scene:
     def at(self, moment: datetime) -> datetime | None:
         """That moment if it is still to come: a time to wake at."""
         return moment if moment > self.now else None
-
-
-def _least(route: RouteWeight) -> int:
-    """The share in percent that the canary takes off stable there at the least."""
-    if not route.even:
-        return 0
-    return min(route.weight, int(route.written[0])) if route.written else route.weight
-
-
-def _of_revision(reading: Reading, since: datetime | None) -> Reading:
-    if reading.answer is not Answer.OK or (since is not None and reading.at >= since):
-        return reading
-    if reading.concerned is not None and reading.concerned.early:
-        return reading  # pods carry their revision: no destination has to
-    return replace(reading, answer=Answer.NODATA, value=None, detail="measured before traffic")
 
 
 def changed(status: RolloutStatus, **fields: object) -> RolloutStatus:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from tidegate.core import freezing, reasons
+from tidegate.api.variants import Shares, and_variants
+from tidegate.core import freezing, reasons, variants
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm
 from tidegate.core.decision import (
@@ -52,7 +53,7 @@ def canary_alive(scene: Scene) -> Step | None:
     """A canary without any ready pod gets no traffic; it gets it back when pods are ready."""
     if not scene.full or (scene.canary is not None and scene.canary.ready > 0):
         return None
-    taken = weight_to(scene, 0)
+    taken = weight_to(scene, 0, shares=None)
     if taken is None or taken.effect is None:
         return None
     note = Note(
@@ -89,21 +90,32 @@ def canary_pointed(scene: Scene) -> Step | None:
     )
 
 
-def weight_to(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
-    """One route write towards that share and those header routes.
+def weight_to(
+    scene: Scene, weight: int, match: Picks = (), shares: Shares | None = ()
+) -> Step | None:
+    """One route write towards that share, those header routes and those shares of variants.
 
-    Down at once, up only while nothing speaks against it; a header route that comes is up.
+    Down at once, up only while nothing speaks against it; a header route that comes is up. With
+    None the variants keep what they have.
     """
     routes = scene.routes
     assert routes is not None, "an unreadable route is a problem, handled before"
     wrong = next(
-        (r for r in routes.weights if r.weight != weight or not r.even or not r.carries(match)),
+        (
+            r
+            for r in routes.weights
+            if r.weight != weight
+            or not r.even
+            or not r.carries(match)
+            or (shares is not None and r.variants != shares)
+        ),
         None,
     )
     if wrong is None:
         return None
     below = wrong.weight < weight or (weight > 0 and wrong.weight == weight)  # or some route is
-    if below or (match and not wrong.carries(match)):
+    more = variants.adds(shares, wrong.variants)
+    if below or more or (match and not wrong.carries(match)):
         if scene.canary is None or scene.canary.ready == 0:
             return Step(
                 scene.status,
@@ -118,24 +130,28 @@ def weight_to(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
         if obstacle:
             message = f"weight stays at {wrong.weight}: {obstacle}"
             return Step(scene.status, reason=reasons.WAITING_FOR_METRICS, message=message)
-        if scene.now < scene.canary_known_at and wrong.weight == 0 and not wrong.matched:
+        first = wrong.weight == 0 and not wrong.matched and (weight > 0 or bool(match))
+        if scene.now < scene.canary_known_at and first:
             return not_known_yet(scene)
-    return _shift(scene, wrong, weight, match)
+        if more and scene.now < variants.known_at(scene, wrong.variants):
+            return not_known_yet(scene, variants.known_at(scene, wrong.variants))
+    return _shift(scene, wrong, weight, match, wrong.variants if shares is None else shares)
 
 
-def not_known_yet(scene: Scene) -> Step:
+def not_known_yet(scene: Scene, until: datetime | None = None) -> Step:
     """The first traffic waits until proxies know whom to send it to."""
+    whose = "the new revision" if until is None else "the variants"
     return Step(
         scene.status,
         reason=reasons.SETTLING,
-        message="the first pods of the new revision are ready; proxies get traffic.settle "
+        message=f"the first pods of {whose} are ready; proxies get traffic.settle "
         f"{scene.settle.total_seconds():g}s to know them before traffic goes there",
-        wake_at=scene.canary_known_at,
+        wake_at=until or scene.canary_known_at,
     )
 
 
-def weight_down(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
-    """One route write that takes away what the canary has above that share.
+def weight_down(scene: Scene, weight: int, match: Picks = (), shares: Shares = ()) -> Step | None:
+    """One route write that takes away what the canary and variants have above those shares.
 
     It waits for nothing but a ready pod of stable, where the canary has one.
 
@@ -144,8 +160,9 @@ def weight_down(scene: Scene, weight: int, match: Picks = ()) -> Step | None:
     """
     for route in scene.routes.weights if scene.routes else ():
         left = _left(route, weight, match)
-        if route.weight > weight or left != route.match:
-            return _shift(scene, route, min(route.weight, weight), left)
+        kept = variants.at_most(route.variants, shares)
+        if route.weight > weight or left != route.match or kept != route.variants:
+            return _shift(scene, route, min(route.weight, weight), left, kept)
     return None
 
 
@@ -156,15 +173,15 @@ def _left(route: RouteWeight, weight: int, match: Picks) -> Picks:
     return common(route.match, match)
 
 
-def _shift(scene: Scene, route: RouteWeight, weight: int, match: Picks) -> Step:
+def _shift(scene: Scene, route: RouteWeight, weight: int, match: Picks, shares: Shares) -> Step:
     less = weight < route.weight or not within(route.match, match, weight)
     if less and not scene.undo and _only_canary_serves(scene):
         message = f"weight stays at {route.weight}: no pod of stable is ready, and the canary's are"
         return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)
     left = match if route.http else ()
     said = f"canary {route.weight} -> {weight} % in {route.title}{and_matched(left)}"
-    note = Note(reasons.TRAFFIC_SHIFTED, said)
-    return Step(scene.status, SetWeight(route.virtual_service, weight, left), (note,))
+    note = Note(reasons.TRAFFIC_SHIFTED, said + and_variants(shares))
+    return Step(scene.status, SetWeight(route.virtual_service, weight, left, shares), (note,))
 
 
 def _only_canary_serves(scene: Scene) -> bool:

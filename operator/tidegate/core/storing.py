@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.check_status import CheckStatus, Verdict
+from tidegate.api.experiments import ExperimentStatus, without_numbers
 from tidegate.api.status import RolloutStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
@@ -35,7 +36,14 @@ def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
         return True
     if not same(stored.policies, status.policies) or intents(stored) != intents(status):
         return True
+    if _results(stored.experiment) != _results(status.experiment):
+        return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
+
+
+def _results(one: ExperimentStatus | None) -> ExperimentStatus | None:
+    """What an experiment has told, without what is still counted."""
+    return one.model_copy(update={"arms": ()}) if one is not None and one.told_at else None
 
 
 def _route_missing(status: RolloutStatus) -> bool:
@@ -67,7 +75,8 @@ def stored_first(stored: RolloutStatus, status: RolloutStatus, effect: Effect | 
     """
     if not isinstance(effect, SetWeight) or status.run is None or status.run.undo:
         return False
-    more = status.traffic is None or effect.weight > status.traffic.weight or bool(effect.match)
+    more = status.traffic is None or effect.weight > status.traffic.weight
+    more = more or bool(effect.match) or bool(effect.variants)
     if more and not same(stored.policies, status.policies):
         return True
     return more and _verdicts(stored) != _verdicts(status)
@@ -84,7 +93,9 @@ def _verdicts(status: RolloutStatus) -> dict[str, Verdict]:
 
 def _without_numbers(status: RolloutStatus) -> RolloutStatus:
     checks = tuple(_without_value(check) for check in status.checks)
-    return status.model_copy(update={"checks": checks, "evidence": ()})
+    asked = without_numbers(status.experiment) if status.experiment else None
+    left = {"checks": checks, "evidence": (), "experiment": asked}
+    return status.model_copy(update=left)
 
 
 def _without_value(check: CheckStatus) -> CheckStatus:

@@ -7,6 +7,7 @@ from tidegate.api.limits import MAX_MESSAGE_CHARS
 from tidegate.api.status import RolloutStatus, State
 from tidegate.core.adopting import taking_over
 from tidegate.core.approvals import awaited
+from tidegate.core.experimenting import waits_for_people
 from tidegate.core.lost import stable_lost
 from tidegate.core.observation import Problem
 from tidegate.core.resting import at_rest
@@ -28,7 +29,7 @@ def state_of(scene: Scene, problems: tuple[Problem, ...]) -> State:
         return State.REVERTING
     if status.run is not None and scene.paused:
         return State.PAUSED
-    if awaited(scene.spec, status, scene.now) is not None:
+    if awaited(scene.spec, status, scene.now) is not None or waits_for_people(scene):
         return State.AWAITING_APPROVAL
     if status.run is not None:
         return State.BAKING if scene.baking else State.PROGRESSING

@@ -30,7 +30,7 @@ class Trial:
     """One guard or gate that a test judges.
 
     `about` is a digest of all that its evidence belongs to; `tests` is how many share the run's
-    chance of a mistake, 1 - confidence.
+    chance of a mistake, 1 - confidence. `variant` is the arm of an experiment that it is about.
     """
 
     id: str
@@ -38,6 +38,7 @@ class Trial:
     bound: Bound
     compare: Compare
     tests: int
+    variant: str = ""
 
     @property
     def gate(self) -> bool:

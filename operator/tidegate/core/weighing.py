@@ -130,6 +130,15 @@ def _read_back(kept: CheckEvidence) -> _Weighed | None:
     return None if isinstance(evidence, Refused) else _Weighed(kept.canary_errors, evidence)
 
 
+def found(trial: Trial, kept: CheckEvidence) -> tuple[Finding, Window] | None:
+    """What the evidence says of its claim, and all windows as one; None if it makes no sense."""
+    plan, known = plan_of(trial), _read_back(kept)
+    if isinstance(plan, Refused) or known is None:
+        return None
+    said = finding(plan, known.evidence)
+    return None if isinstance(said, Refused) else (said, known.counts)
+
+
 def judged(trial: Trial, kept: CheckEvidence) -> Judged:
     """What the evidence says.
 

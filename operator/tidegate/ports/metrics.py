@@ -49,6 +49,7 @@ class Arms:
     """The two destinations of one Rollout and all its revisions, for the traffic question.
 
     `measured` is whom checks are about where that is not the canary: in a bake, mostly stable.
+    `variants` are the other arms of an experiment, by name.
     """
 
     namespace: str
@@ -57,6 +58,7 @@ class Arms:
     stable: Subject
     canary: Subject
     measured: Subject | None = None
+    variants: tuple[tuple[str, Subject], ...] = ()
 
 
 class Metrics(Protocol):

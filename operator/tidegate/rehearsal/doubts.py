@@ -16,7 +16,7 @@ from tidegate.api.rollout import RolloutSpec
 from tidegate.api.scalars import format_duration
 from tidegate.core.picks import within
 from tidegate.core.testing import tested
-from tidegate.rehearsal.values import asked_bounds, bounds_of, parts_of, window_of
+from tidegate.rehearsal.values import asked_bounds, bounds_of, compared, parts_of, window_of
 
 JUMP_POINTS_MAX: Final = 50
 SCRAPES_LEAST: Final = 2
@@ -100,7 +100,7 @@ def _contradictions(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 def _unused(spec: RolloutSpec) -> Iterator[FieldProblem]:
     for index, metric in enumerate(spec.metrics):
-        if not bounds_of(spec, metric.name):
+        if not bounds_of(spec, metric.name) and metric.name not in compared(spec):
             yield FieldProblem(
                 f"spec.metrics[{index}]", f"no guard and no gate uses metric {metric.name!r}"
             )

@@ -12,9 +12,9 @@ from enum import StrEnum
 from math import inf
 from typing import Final
 
-from tidegate.api.checks import Bound
 from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, State
+from tidegate.core.check import Check
 from tidegate.core.decide import decide
 from tidegate.core.decision import Ask, Decision, HoldRollout, Note, ReleaseRollout
 from tidegate.core.observation import Reading, TrafficReading
@@ -255,7 +255,7 @@ class Player:
         wake_s = inf
         if decision.wake_at is not None:
             wake_s = (decision.wake_at - EPOCH).total_seconds()
-        bounds = {check.id: check.bound for check in scene.probes()} if decision.asks else {}
+        checks = {check.id: check for check in scene.probes()} if decision.asks else {}
         asking = {item[1].check_id for item in memory.due}
         for ask in decision.asks:
             if ask.check_id in asking:
@@ -264,25 +264,27 @@ class Player:
             if ask.check_id is None and again_s > now_s:
                 wake_s = min(wake_s, again_s)
                 continue
-            answer = self._answer(ask, bounds)
+            answer = self._answer(ask, checks)
             if answer is not None:
                 memory.asked_s[ask.check_id] = now_s
                 memory.due.append((now_s + ANSWER_S, ask, answer))
         return wake_s
 
-    def _answer(self, ask: Ask, bounds: Mapping[str, Bound]) -> Reading | TrafficReading | None:
+    def _answer(self, ask: Ask, checks: Mapping[str, Check]) -> Reading | TrafficReading | None:
         if ask.check_id is None:
             return self.world.read_traffic()
-        bound, run = bounds.get(ask.check_id), self._memory.working.run
-        if bound is None or run is None:
+        check, run = checks.get(ask.check_id), self._memory.working.run
+        if check is None or run is None:
             return None
+        bound = check.bound
         metric = next((m for m in self.rollout.spec.metrics if m.name == bound.metric), None)
         if metric is None:
             return None
         window_s = window_of(bound, metric)
-        reading = self.world.read(metric.name, run.to_revision, window_s)
+        subject = self.world.arm(check.variant) if check.variant else run.to_revision
+        reading = self.world.read(metric.name, subject, window_s)
         stable = self._memory.working.stable_revision
-        if bound.compare is None or stable == run.to_revision:
+        if bound.compare is None or stable == subject:
             return reading
         return replace(reading, stable=self.world.read(metric.name, stable, window_s))
 

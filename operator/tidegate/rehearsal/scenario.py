@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
-from tidegate.api.scalars import DurationS, MetricName, MetricValue, Percent
+from tidegate.api.scalars import DnsLabel, DurationS, MetricName, MetricValue, Percent
 
 RATE_RPS_MAX: Final = 1e6
 RATE_RPS_DEFAULT: Final = 100.0
@@ -90,7 +90,13 @@ def written_out(raw: Any) -> Any:
 def _script(raw: Any) -> Any:
     if not isinstance(raw, Mapping):
         return raw
-    return {side: _listed(changes) for side, changes in raw.items()}
+    return {side: _side(side, changes) for side, changes in raw.items()}
+
+
+def _side(side: str, raw: Any) -> Any:
+    if side == "variants" and isinstance(raw, Mapping):
+        return {name: _listed(changes) for name, changes in raw.items()}
+    return _listed(raw)
 
 
 def _listed(value: Any) -> Any:
@@ -115,6 +121,12 @@ class Script(ApiModel):
     )
     canary: Changes | None = Field(
         None, description="Values of the new revision; left out, what all guards and gates like."
+    )
+    variants: dict[DnsLabel, Changes] = Field(
+        default_factory=dict,
+        max_length=limits.MAX_VARIANTS,
+        description="Values of variants by name; one that is left out has those of the new "
+        "revision.",
     )
 
 

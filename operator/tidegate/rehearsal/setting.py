@@ -13,7 +13,7 @@ from tidegate.api.rollout import RolloutSpec
 from tidegate.api.traffic import VirtualServiceRef
 from tidegate.core.observation import Answer, RouteWeight
 from tidegate.rehearsal.scenario import Change, Scenario
-from tidegate.rehearsal.values import COUNT_TEMPLATES, Levels, bounds_of, levels, sequential
+from tidegate.rehearsal.values import COUNT_TEMPLATES, Levels, counted, levels
 
 if TYPE_CHECKING:
     from tidegate.rehearsal.counters import Dice
@@ -41,6 +41,7 @@ class ScriptedMetric:
     name: str
     stable: tuple[Change, ...]
     canary: tuple[Change, ...]
+    variants: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     share: bool = False
     rate: bool = False
     of_pods: bool = False
@@ -61,17 +62,24 @@ class Setting:
     window_s: float = TELEMETRY_WINDOW_S
     dice: Dice | None = None
     levels: Mapping[str, Levels] = field(default_factory=dict)
+    variants: tuple[str, ...] = ()
 
     @property
     def counted(self) -> bool:
         """Whether anything counts requests per revision: a mesh does, a plain Service does not."""
         return not self.switch
 
-    def values(self, at_s: float, weight: float, *, new: bool) -> dict[str, float | None]:
-        """Of each metric the value that it has for requests to one revision; None is no data."""
+    def values(
+        self, at_s: float, weight: float, *, new: bool, variant: str = ""
+    ) -> dict[str, float | None]:
+        """Of each metric the value that it has for requests to one revision; None is no data.
+
+        A variant has those of the new revision where the scenario says nothing of it.
+        """
         found: dict[str, float | None] = {}
         for name, metric in self.metrics.items():
             changes = metric.canary if new else metric.stable
+            changes = metric.variants.get(variant, changes)
             on = [change.value for change in changes if change.on(max(0.0, at_s), weight)]
             found[name] = on[-1] if on else None
         return found
@@ -90,8 +98,13 @@ class Setting:
 
     def next_edge_s(self, at_s: float) -> float:
         """When some metric of the scenario changes next, in seconds since the release."""
-        both = (metric.stable + metric.canary for metric in self.metrics.values())
-        return min((one.next_edge_s(at_s) for ones in both for one in ones), default=inf)
+        every = (
+            one
+            for metric in self.metrics.values()
+            for ones in (metric.stable, metric.canary, *metric.variants.values())
+            for one in ones
+        )
+        return min((one.next_edge_s(at_s) for one in every), default=inf)
 
 
 def setting_of(
@@ -117,6 +130,7 @@ def setting_of(
         window_s=max(TELEMETRY_WINDOW_S, 2 * scrape_s),
         dice=dice,
         levels=found,
+        variants=tuple(variant.name for variant in spec.variants),
     )
 
 
@@ -134,11 +148,12 @@ def _scripted(
     good = usual.stable if usual.good is None else usual.good
     stable = script.stable if script else None
     canary = script.canary if script else None
-    counts_events = any(map(sequential, bounds_of(spec, metric.name)))
+    counts_events = counted(spec, metric.name)
     return ScriptedMetric(
         name=metric.name,
         stable=stable or (Change(value=usual.stable),),
         canary=canary or (Change(value=good),),
+        variants=script.variants if script else {},
         share=metric.template in SHARE_TEMPLATES or counts_events,
         rate=metric.template in RATE_TEMPLATES and script is None,
         of_pods=metric.template in POD_TEMPLATES,

@@ -82,6 +82,17 @@ def sequential(bound: Bound) -> bool:
     return bound.compare is not None and bound.compare.test == "sequential"
 
 
+def counted(spec: RolloutSpec, metric: str) -> bool:
+    """Whether a test or an experiment counts the requests behind it."""
+    return any(map(sequential, bounds_of(spec, metric))) or metric in compared(spec)
+
+
+def compared(spec: RolloutSpec) -> frozenset[str]:
+    """The metrics that experiments compare arms by."""
+    asked = (phase.experiment.metrics for phase in spec.phases if phase.experiment)
+    return frozenset(one.metric for measures in asked for one in measures)
+
+
 def levels(spec: RolloutSpec, metric: Metric) -> Levels:
     """The levels of one metric under the bounds of this spec."""
     bounds = bounds_of(spec, metric.name)
@@ -92,7 +103,7 @@ def levels(spec: RolloutSpec, metric: Metric) -> Levels:
     ]
     guards = guards or list(bounds)
     first: Levels | None = None
-    for stable in _usual(metric, bounds):
+    for stable in _usual(metric, bounds, share=counted(spec, metric.name)):
         good = next((v for v in _candidates(bounds, stable) if passes(bounds, v, stable)), None)
         bad = next((v for v in _worse(metric, guards, stable) if _fails(guards, v, stable)), None)
         found = Levels(stable, good, bad)
@@ -135,9 +146,9 @@ def pods_concerned(value: float) -> int:
     return int(min(max(0.0, value), MAX_SAMPLES))
 
 
-def _usual(metric: Metric, bounds: Sequence[Bound]) -> Iterator[float]:
+def _usual(metric: Metric, bounds: Sequence[Bound], *, share: bool) -> Iterator[float]:
     """What stable may have: something usual, and what the fixed bounds allow."""
-    if metric.template in SHARE_TEMPLATES or any(map(sequential, bounds)):
+    if metric.template in SHARE_TEMPLATES or share:
         yield SHARE_USUAL
     elif metric.template in LATENCY_TEMPLATES:
         yield LATENCY_USUAL_S

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Final
 
+from tidegate.api.variants import DESTINATION, Shares, destination_of
 from tidegate.core.decision import (
     AnswerAction,
     CreateReplicaSet,
@@ -71,6 +72,23 @@ class Routes:
     matches: Mapping[str, Picks]
     stable: str | None = None
     canary: str | None = None
+    shares: Mapping[str, Shares] = field(default_factory=dict)
+    variants: Mapping[str, str | None] = field(default_factory=dict)
+
+    def selected(self, destination: str) -> str | None:
+        """The revision that a destination selects."""
+        if destination.startswith(DESTINATION):
+            return self.variants.get(destination.removeprefix(DESTINATION))
+        return self.canary if destination == CANARY else self.stable
+
+    def pointed(self, destination: str, revision: str) -> Routes:
+        """The same once a destination selects that revision."""
+        if destination.startswith(DESTINATION):
+            name = destination.removeprefix(DESTINATION)
+            return replace(self, variants={**self.variants, name: revision})
+        if destination == CANARY:
+            return replace(self, canary=revision)
+        return replace(self, stable=revision)
 
 
 @dataclass(slots=True)
@@ -80,6 +98,7 @@ class ReplicaSet:
     uid: str
     created_s: float
     ready_at: list[float] = field(default_factory=list)
+    variant: str = ""
 
 
 class World:
@@ -92,7 +111,12 @@ class World:
         self.released_s = inf
         self.sets: dict[str, ReplicaSet] = {}
         names = [route.virtual_service for route in setting.routes]
-        first = Routes(dict.fromkeys(names, 0), dict.fromkeys(names, ()))
+        first = Routes(
+            dict.fromkeys(names, 0),
+            dict.fromkeys(names, ()),
+            shares=dict.fromkeys(names, ()),
+            variants=dict.fromkeys(setting.variants),
+        )
         self.past: list[tuple[float, Routes]] = [(-inf, first)]
         self.failed = 0.0
         self.first_canary_s: float | None = None
@@ -130,16 +154,14 @@ class World:
             canary = float(weight)
             if matches(known.matches[name]):
                 canary += (WHOLE_PERCENT - canary) * self.setting.scenario.matched / WHOLE_PERCENT
-            stable = WHOLE_PERCENT - canary
+            arms = [(destination_of(arm), float(share)) for arm, share in known.shares[name]]
+            stable = WHOLE_PERCENT - canary - sum(share for _, share in arms)
             copies = stable * copied(known.matches[name]) / WHOLE_PERCENT
-            sent = (
-                (CANARY, known.canary, canary),
-                (STABLE, known.stable, stable),
-                (COPIES, known.canary, copies),
-            )
-            for destination, revision, share in sent:
+            sent = ((CANARY, canary), (STABLE, stable), (COPIES, copies), *arms)
+            for destination, share in sent:
                 if share > 0:
-                    key = (destination, revision)
+                    arm = CANARY if destination == COPIES else destination
+                    key = (destination, known.selected(arm))
                     flow[key] = flow.get(key, 0.0) + each * share / WHOLE_PERCENT
         return flow
 
@@ -179,10 +201,11 @@ class World:
             if revision is None or not self.ready(revision):
                 self.failed += 0.0 if destination == COPIES else rate * length_s
                 continue
-            new = revision == self.target and self.released_s < inf
+            arm = self.sets[revision].variant
+            new = (revision == self.target or bool(arm)) and self.released_s < inf
             if new and self.first_canary_s is None:
                 self.first_canary_s = self.now_s
-            values = self.setting.values(self.elapsed_s, weight, new=new)
+            values = self.setting.values(self.elapsed_s, weight, new=new, variant=arm)
             counted = CANARY if destination == COPIES else destination
             self.counters.count(counted, revision, rate * length_s, values)
 
@@ -197,8 +220,9 @@ class World:
             return self.counters.no_data(at, window_s)
         about = self.setting.metrics[metric]
         if about.of_pods:
-            new = revision == self.target and self.released_s < inf
-            value = self.setting.values(self.elapsed_s, 0.0, new=new).get(metric)
+            arm = self.sets[revision].variant if revision in self.sets else ""
+            new = (revision == self.target or bool(arm)) and self.released_s < inf
+            value = self.setting.values(self.elapsed_s, 0.0, new=new, variant=arm).get(metric)
             return self.counters.of_pods(about, at, value, self.ready(revision), window_s)
         return self.counters.read(about, revision, at, self.now_s, window_s)
 
@@ -223,19 +247,31 @@ class World:
         """Everything the operator can see now."""
         routes, switch = self.routes, self.setting.switch
         weights = tuple(
-            replace(route, weight=routes.weights[name], match=routes.matches[name])
+            replace(
+                route,
+                weight=routes.weights[name],
+                match=routes.matches[name],
+                variants=routes.shares[name],
+            )
             for route in self.setting.routes
             for name in (route.virtual_service,)
         )
         return Observed(
             target=self.target,
             revisions=tuple(self._view(name) for name in self.sets),
-            routes=None if switch else RoutesView(weights, routes.stable, routes.canary),
+            routes=None
+            if switch
+            else RoutesView(weights, routes.stable, routes.canary, routes.variants),
             service=self._service(weights),
             traffic=traffic,
             readings=readings,
             hooks=self.hooks,
+            variants={name: self.arm(name) for name in self.setting.variants},
         )
+
+    def arm(self, name: str) -> str:
+        """The revision of a variant, by the template as it is now."""
+        return f"{self.target}-{name}"
 
     def _service(self, weights: tuple[RouteWeight, ...]) -> ServiceView | None:
         if not self.setting.switch:
@@ -253,6 +289,7 @@ class World:
             replicas=len(found.ready_at),
             ready=self.ready(revision),
             created_at=moment(found.created_s),
+            variant=found.variant,
         )
 
     # ------------------------------------------------------------ what is done
@@ -260,20 +297,19 @@ class World:
     def apply(self, effect: Effect) -> None:
         """Do one write of the operator."""
         match effect:
-            case CreateReplicaSet(revision, replicas):
+            case CreateReplicaSet(revision, replicas, variant):
                 self._made += 1
-                self.sets[revision] = ReplicaSet(f"uid-{self._made}", self.now_s)
+                uid = f"uid-{self._made}"
+                self.sets[revision] = ReplicaSet(uid, self.now_s, variant=variant)
                 self._scale(revision, replicas)
             case ScaleReplicaSet(revision=revision, replicas=replicas):
                 self._scale(revision, replicas)
             case DeleteReplicaSet(revision=revision):
                 del self.sets[revision]
-            case SetWeight(name, weight, match):
-                self._set_weight(name, weight, match)
-            case PointDestination("canary", revision):
-                self._write(replace(self.routes, canary=revision))
-            case PointDestination(revision=revision):
-                self._write(replace(self.routes, stable=revision))
+            case SetWeight():
+                self._set_weight(effect)
+            case PointDestination(destination, revision):
+                self._write(self.routes.pointed(destination, revision))
             case SwitchService(revision=revision):
                 self._write(replace(self.routes, stable=revision))
             case StartHook(entry):
@@ -284,10 +320,12 @@ class World:
                 raise AssertionError(f"{effect}: there is no such thing in this world")
         self.advance(self.now_s + WRITE_S)
 
-    def _set_weight(self, name: str, weight: int, match: Picks | None) -> None:
-        routes = self.routes
+    def _set_weight(self, effect: SetWeight) -> None:
+        routes, name, match = self.routes, effect.virtual_service, effect.match
         matches = routes.matches if match is None else {**routes.matches, name: match}
-        self._write(replace(routes, weights={**routes.weights, name: weight}, matches=matches))
+        weights = {**routes.weights, name: effect.weight}
+        shares = {**routes.shares, name: effect.variants}
+        self._write(replace(routes, weights=weights, matches=matches, shares=shares))
 
     def _scale(self, revision: str, replicas: int) -> None:
         """Give a revision that many pods: the newest go first, new ones need time."""

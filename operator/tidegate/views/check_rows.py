@@ -75,7 +75,7 @@ def _bound(check_id: str, spec: RolloutSpec | None) -> Bound | None:
     if spec is None:
         return None
     try:
-        match check_id.split("/"):
+        match check_id.partition("@")[0].split("/"):
             case ["guard", index]:
                 return spec.guards[int(index)]
             case ["guard", phase, index]:

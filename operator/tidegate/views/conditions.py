@@ -108,7 +108,8 @@ def _kstatus(
         case State.PAUSED:
             return _working("Unknown", reasons.PAUSED, status.message)
         case State.AWAITING_APPROVAL:
-            return _working("Unknown", reasons.AWAITING_APPROVAL, status.message)
+            said = reason if reason == reasons.WAITING_FOR_WINNER else reasons.AWAITING_APPROVAL
+            return _working("Unknown", said, status.message)
         case State.PROGRESSING if (
             status.phase is not None and status.phase.timed_out_at is not None
         ):
@@ -185,7 +186,9 @@ def _traffic_converged(status: RolloutStatus, reason: str) -> tuple[Finding, ...
     if reason in NO_NEWS and known is not None:
         return (Finding(TRAFFIC_CONVERGED, known.status, known.reason, known.message),)
     matched = and_told(traffic.match, traffic.sticky, traffic.mirror)
-    message = f"Nothing waits for proxies; the routes give the canary {traffic.weight} %{matched}."
+    arms = f", variants {traffic.variants}" if traffic.variants else ""
+    given = f"the routes give the canary {traffic.weight} %{matched}{arms}"
+    message = f"Nothing waits for proxies; {given}."
     return (Finding(TRAFFIC_CONVERGED, "True", reasons.TRAFFIC_SHIFTED, message),)
 
 
@@ -216,7 +219,8 @@ def _metrics_available(status: RolloutStatus) -> tuple[Finding, ...]:
 
 def check_name(check: CheckStatus) -> str:
     """The metric of a check as people know it: a policy's with the policy's name before it."""
-    return "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+    name = "/".join(filter(None, (policy_of_id(check.id), check.metric)))
+    return f"{name} of variant {check.variant}" if check.variant else name
 
 
 def _blind(check: CheckStatus, trouble: str) -> Finding:

@@ -35,6 +35,8 @@ _ACTIONS: Final = {
     reasons.WORKLOAD_DRIFT: "TakeOver",
     reasons.GIVING_BACK: "GiveBack",
     reasons.GIVEN_BACK: "GiveBack",
+    reasons.EXPERIMENT_DECIDED: "TellResult",
+    reasons.EXPERIMENT_UNDECIDED: "TellResult",
     reasons.HOOK_STARTED: "RunHook",
     reasons.HOOK_SUCCEEDED: "RunHook",
     reasons.HOOK_FAILED: "RunHook",

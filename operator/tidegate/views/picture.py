@@ -70,6 +70,7 @@ def picture(story: Story, now: datetime) -> tuple[Line, ...]:
         *_labelled("approvals", [((line, ""),) for line in story.approvals]),
         *_labelled("phases", (*_phases(story.phases), *_one(story.to_go, "dim"))),
         *_labelled("checks", _checks(story.checks)),
+        *_labelled("experiment", [((line, ""),) for line in story.experiment]),
         *_labelled("hooks", [_hook(row) for row in story.hooks]),
         *_labelled("last run", _one(story.last_run)),
         *_labelled("conditions", _conditions(story.conditions)),

@@ -26,6 +26,7 @@ from tidegate.core.whereabouts import in_preflight, preflight_of
 from tidegate.views.amounts import age, span_text
 from tidegate.views.approvals import given, needed
 from tidegate.views.check_rows import CheckRow, check_row
+from tidegate.views.experiment_rows import experiment_rows
 from tidegate.views.foreign_text import clean
 from tidegate.views.hook_rows import HookRow, hook_row
 
@@ -99,6 +100,7 @@ class Story:
     phases: tuple[PhaseRow, ...]
     to_go: str
     checks: tuple[CheckRow, ...]
+    experiment: tuple[str, ...]
     hooks: tuple[HookRow, ...]
     last_run: str
     conditions: tuple[ConditionRow, ...]
@@ -126,6 +128,7 @@ def story(body: Mapping[str, Any], now: datetime) -> Story:
         phases=_phases(status, spec, now),
         to_go=_to_go(status, spec, now),
         checks=tuple(check_row(check, spec, now) for check in status.checks),
+        experiment=tuple(clean(line) for line in experiment_rows(status)),
         hooks=tuple(hook_row(hook, now) for hook in status.hooks),
         last_run=_last_run(status.last_run, now),
         conditions=tuple(ConditionRow(c.type, c.status, c.reason) for c in status.conditions),
@@ -214,6 +217,7 @@ def _traffic(status: RolloutStatus) -> TrafficRow | None:
                 None,
                 (
                     clean(and_told(traffic.match, traffic.sticky, traffic.mirror).lstrip(", ")),
+                    clean(f"variants {traffic.variants}") if traffic.variants else "",
                     "proxies are not there yet" if waiting else "",
                 ),
             )

@@ -16,7 +16,8 @@ from tidegate.adapters.kubernetes.resources import uid_of, version_of
 from tidegate.adapters.kubernetes.sight import Sight
 from tidegate.adapters.weights import Pair, Target
 from tidegate.api.checks import Guard, Metric
-from tidegate.api.status import RolloutStatus, RunStatus, Stage, State, TrafficStatus
+from tidegate.api.status import RolloutStatus, RunStatus, Stage, State
+from tidegate.api.traffic_status import TrafficStatus
 from tidegate.controller.asking import question_of
 from tidegate.core.decision import (
     AnswerAction,

@@ -42,7 +42,7 @@ def claim_of(body: Body) -> Claim:
         age=(str(meta.get("creationTimestamp", "")), uid_of(body)),
         things=frozenset(
             (
-                *_istio_things(traffic),
+                *_istio_things(traffic, spec.get("variants")),
                 *_gateway_things(traffic),
                 *_managed_things(traffic, str(meta["name"])),
                 *_switch_things(traffic),
@@ -54,7 +54,7 @@ def claim_of(body: Body) -> Claim:
     )
 
 
-def _istio_things(traffic: Mapping[str, Any]) -> Iterator[Thing]:
+def _istio_things(traffic: Mapping[str, Any], variants: object) -> Iterator[Thing]:
     istio = _mapping(traffic.get("istio"))
     for ref in map(_mapping, _list(istio.get("virtualServices"))):
         title = f"VirtualService {ref.get('name')}"
@@ -67,6 +67,9 @@ def _istio_things(traffic: Mapping[str, Any]) -> Iterator[Thing]:
                 f"DestinationRule {rule['name']}",
                 f"subset {rule.get(f'{subset}Subset', subset)}",
             )
+    for variant in map(_mapping, _list(variants)) if rule.get("name") else ():
+        subset = variant.get("subset", variant.get("name"))
+        yield (f"DestinationRule {rule['name']}", f"subset {subset}")
     yield from _service_things(istio)
 
 

@@ -201,6 +201,7 @@ class KubernetesCluster:
             workload_missing=workload.missing,
             own_routes=tuple(routing.own),
             hooks=await self._hooks.read(rollout),
+            variants={} if content.problems else revisions.of_variants(written),
         )
 
     def _stable(self, key: Key) -> str:
@@ -291,14 +292,13 @@ class KubernetesCluster:
             case CreateReplicaSet():
                 lost = self._lost.of((rollout.namespace, rollout.name), rollout.uid)
                 written = revisions.written(rollout, sight.workload, sight.content)
-                await self._sets.create(written, effect, lost)
+                await self._sets.create(revisions.as_variant(written, effect.variant), effect, lost)
             case ScaleReplicaSet():
                 await self._sets.scale(effect, sight.set_named(effect.replica_set))
             case DeleteReplicaSet():
                 await self._sets.delete(effect, sight.set_named(effect.replica_set))
-            case SetWeight(name, weight, match):
-                change = routing.weight_change(rollout.namespace, name, read, weight, match)
-                await self._change(change)
+            case SetWeight():
+                await self._change(routing.weight_change(rollout.namespace, read, effect))
             case PointDestination() | SwitchService():
                 destination = "stable" if isinstance(effect, SwitchService) else effect.destination
                 change = routing.destination_change(rollout, read, destination, effect.revision)

@@ -106,13 +106,15 @@ def facts_behind(rollout: Rollout, effect: Effect, sight: Sight) -> Iterator[Fac
     """What must not have changed since the effect was decided on; nothing for most effects."""
     view = sight.routing.view
     match effect:
-        case SetWeight(name, weight, match):
+        case SetWeight(name, weight, match, variants):
             routes = sight.routing.routes.get(name, ())
             headers = sight.routing.headers.get(name, HeaderRoutes())
-            if raises(routes, weight) or headers.adds(match):
+            if raises(routes, weight, variants) or headers.adds(match):
                 yield _same_spec(rollout)
                 yield from _destinations(sight)
                 yield from _pods(sight, view.canary if view else None)
+                for arm, _ in variants:
+                    yield from _pods(sight, view.variants.get(arm) if view else None)
         case MakeDestinations() | MakeRoute():
             yield _same_spec(rollout)
             yield from _canary_pods(sight, effect)

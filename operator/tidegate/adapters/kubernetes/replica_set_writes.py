@@ -64,7 +64,9 @@ class ReplicaSetWriter:
         if lost is not None and revision_of_set(lost) == effect.revision:
             body = revived(lost, effect.replicas, self._api.epoch)
         else:
-            body = replica_set_body(rollout, effect.revision, effect.replicas, self._api.epoch)
+            body = replica_set_body(
+                rollout, effect.revision, effect.replicas, self._api.epoch, effect.variant
+            )
         try:
             answer: Body = await self._api.request(
                 "POST", REPLICA_SETS.path(rollout.namespace), body=body

@@ -12,6 +12,7 @@ from tidegate.adapters.kubernetes.resources import REPLICA_SETS, ROLLOUTS, Body,
 from tidegate.adapters.kubernetes.spreading import spread, unspread
 from tidegate.api.constants import (
     ANNOTATION_EPOCH,
+    ANNOTATION_VARIANT,
     LABEL_CANONICAL_REVISION,
     LABEL_REVISION,
     LABEL_ROLLOUT,
@@ -74,9 +75,9 @@ def owner_reference(rollout: Rollout) -> dict[str, Any]:
 
 
 def replica_set_body(
-    rollout: Rollout, revision: str, replicas: int, epoch: int = 0
+    rollout: Rollout, revision: str, replicas: int, epoch: int = 0, variant: str = ""
 ) -> dict[str, Any]:
-    """The ReplicaSet of the Rollout's present template.
+    """The ReplicaSet of the Rollout's present template, noted as a variant's if it is for one.
 
     Labels are added to the user's template, and a term of anti-affinity where the spec says so.
     """
@@ -96,6 +97,8 @@ def replica_set_body(
             expression.model_dump(mode="json", by_alias=True, exclude_none=True)
             for expression in selector.match_expressions
         ]
+    epochs = {ANNOTATION_EPOCH: f"{epoch}"} if epoch else {}
+    notes = epochs | ({ANNOTATION_VARIANT: variant} if variant else {})
     return {
         "apiVersion": REPLICA_SETS.api_version,
         "kind": REPLICA_SETS.kind,
@@ -104,7 +107,7 @@ def replica_set_body(
             "namespace": rollout.namespace,
             "labels": meta["labels"],
             "ownerReferences": [owner_reference(rollout)],
-            **({"annotations": {ANNOTATION_EPOCH: f"{epoch}"}} if epoch else {}),
+            **({"annotations": notes} if notes else {}),
         },
         "spec": {"replicas": replicas, "selector": match, "template": template},
     }
@@ -143,4 +146,5 @@ def view_of(body: Body) -> RevisionView | None:
         replicas=replicas,
         ready=ready,
         created_at=datetime.fromisoformat(meta["creationTimestamp"]),
+        variant=str((meta.get("annotations") or {}).get(ANNOTATION_VARIANT, "")),
     )

@@ -20,9 +20,9 @@ from tidegate.adapters.kubernetes.resources import (
 )
 from tidegate.api.rollout import Rollout
 from tidegate.api.traffic import DestinationRuleRef, ServicePair
-from tidegate.core.decision import Destination, GiveBackDestination
+from tidegate.api.variants import destination_of
+from tidegate.core.decision import Destination, GiveBackDestination, SetWeight
 from tidegate.core.observation import OwnRoute, Problem, RoutesView, ServiceView
-from tidegate.core.picks import Picks
 from tidegate.ports.cluster import Gone
 
 ROLES: tuple[Destination, ...] = ("stable", "canary")
@@ -93,8 +93,11 @@ def pod_labels(rollout: Rollout) -> dict[str, str]:
     return dict(rollout.spec.selector.match_labels)
 
 
-def subset_of(rule: DestinationRuleRef, role: Destination) -> str:
+def subset_of(rollout: Rollout, rule: DestinationRuleRef, role: Destination) -> str:
     """The subset of the DestinationRule that plays that role."""
+    for variant in rollout.spec.variants:
+        if role == destination_of(variant.name):
+            return variant.subset_name
     return rule.stable_subset if role == "stable" else rule.canary_subset
 
 
@@ -104,21 +107,20 @@ def rule_of(rollout: Rollout) -> DestinationRuleRef | None:
     return istio.rule_of(rollout.name) if istio else None
 
 
-def weight_change(
-    namespace: str, name: str, routing: Routing, weight: int, match: Picks | None = ()
-) -> Change:
-    """The patch that gives `weight` percent to the canary in all managed routes of one object.
+def weight_change(namespace: str, routing: Routing, effect: SetWeight) -> Change:
+    """The patch that gives these shares to canary and variants in all routes of one object.
 
-    The same patch leaves exactly the header routes for `match`; None leaves those that are there.
-    Raises Gone when the routing that was read no longer has it, Conflict when no phase has that
-    match any more.
+    The same patch leaves exactly the header routes for the effect's `match`; None leaves those that
+    are there. Raises Gone when the routing that was read no longer has it, Conflict when no phase
+    has that match any more.
     """
+    name = effect.virtual_service
     body, routes = routing.bodies.get(name), routing.routes.get(name, ())
     if body is None:
         raise Gone(f"{routing.route_kind.kind} {namespace}/{name} was not read")
     headers = routing.headers.get(name, HeaderRoutes())
-    patch = weights.weight_patch(body, routes, weight) + headers.patch(match)
-    return Change(routing.route_kind, (namespace, name), patch)
+    patch = weights.weight_patch(body, routes, effect.weight, effect.variants)
+    return Change(routing.route_kind, (namespace, name), patch + headers.patch(effect.match))
 
 
 def destination_change(
@@ -129,7 +131,7 @@ def destination_change(
     rule = rule_of(rollout)
     if rule is None:
         return Change(SERVICES, key, destinations.selector_patch(body, revision))
-    subset = subset_of(rule, destination)
+    subset = subset_of(rollout, rule, destination)
     patch = destinations.subset_patch(body, subset, revision, pod_labels(rollout))
     return Change(DESTINATION_RULES, key, patch)
 
@@ -140,7 +142,7 @@ def way_back(rollout: Rollout, routing: Routing, effect: GiveBackDestination) ->
     rule = rule_of(rollout)
     if rule is None:
         return Change(SERVICES, key, destinations.selector_back(body, effect.pods_label))
-    subset = subset_of(rule, effect.destination)
+    subset = subset_of(rollout, rule, effect.destination)
     patch = destinations.subset_back(body, subset, effect.pods_label, pod_labels(rollout))
     return Change(DESTINATION_RULES, key, patch)
 

@@ -35,6 +35,7 @@ from tidegate.api.traffic import (
     VirtualServiceRef,
 )
 from tidegate.api.validation import template_labels
+from tidegate.api.variants import destination_of
 from tidegate.core import reasons
 from tidegate.core.decision import Destination
 from tidegate.core.observation import (
@@ -149,7 +150,12 @@ class _Reading:
             routing.problems.append(Problem(reasons.HEADER_ROUTE_NOT_POSSIBLE, message))
         if found:
             stable, canary = (self._selected(role) for role in ROLES)
-            routing.view = RoutesView(found, stable, canary)
+            arms = {
+                variant.name: self._selected(destination_of(variant.name))
+                for variant in self._rollout.spec.variants
+                if destination_of(variant.name) in routing.destinations
+            }
+            routing.view = RoutesView(found, stable, canary, arms)
 
     def _route_weight(self, name: str) -> RouteWeight:
         kind, headers = self.routing.route_kind.kind, self.routing.headers[name]
@@ -179,8 +185,28 @@ class _Reading:
         routing.destinations = {"stable": body, "canary": body}
         host = istio.qualified(str(body["spec"].get("host", "")), namespace)
         routing.pair = weights.Pair(
-            weights.Target(host, ref.stable_subset), weights.Target(host, ref.canary_subset)
+            weights.Target(host, ref.stable_subset),
+            weights.Target(host, ref.canary_subset),
+            self._variants(body, ref, host),
         )
+
+    def _variants(
+        self, body: Body, ref: DestinationRuleRef, host: str
+    ) -> tuple[tuple[str, weights.Target], ...]:
+        """The subset of each variant; one that is missing is said, and its weight still read."""
+        targets = []
+        for index, variant in enumerate(self._rollout.spec.variants):
+            subset = variant.subset_name
+            targets.append((variant.name, weights.Target(host, subset)))
+            self.routing.destinations[destination_of(variant.name)] = body
+            if destinations.subset_index(body, subset) is None:
+                message = (
+                    f"DestinationRule {self._rollout.namespace}/{ref.name} has no subset "
+                    f"{subset!r} for variant {variant.name}; add `- name: {subset}`, or mend "
+                    f"spec.variants[{index}].subset"
+                )
+                self.routing.problems.append(Problem(reasons.SUBSET_NOT_FOUND, message))
+        return tuple(targets)
 
     async def _services(self, pair: ServicePair, field: str) -> None:
         namespace, routing = self._rollout.namespace, self.routing
@@ -332,5 +358,5 @@ class _Reading:
         if rule is None:
             return destinations.selected_by_service(body)
         return destinations.selected_by_subset(
-            body, subset_of(rule, role), pod_labels(self._rollout)
+            body, subset_of(self._rollout, rule, role), pod_labels(self._rollout)
         )

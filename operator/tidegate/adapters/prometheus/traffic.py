@@ -20,6 +20,7 @@ from tidegate.adapters.prometheus.answers import Failure, Vector
 from tidegate.adapters.prometheus.config import TelemetryConfig
 from tidegate.adapters.prometheus.counting import duration, latest_seen, unseen
 from tidegate.adapters.prometheus.templates import ENVOY, ISTIO, Key, destination
+from tidegate.api.variants import destination_of
 from tidegate.core.observation import TrafficReading
 from tidegate.ports.metrics import Arms
 
@@ -85,6 +86,8 @@ def reading(
         "stable": (arms.stable.subset, arms.stable.cluster_host),
         "canary": (arms.canary.subset, arms.canary.cluster_host),
     }
+    for name, subject in arms.variants:
+        subsets[destination_of(name)] = (subject.subset, subject.cluster_host)
     revision_counts, revision_error = _told(by_revision, revisions, "revision")
     subset_counts, subset_error = _told(by_subset, subsets, "subset")
     return TrafficReading(
