@@ -87,7 +87,6 @@ def test_an_experiment_of_the_canary_alone_needs_no_variants():
             f"{PLACE}.metrics[0].interval",
             "at least 1s",
         ),
-        (asking(("traffic.sticky", {"cookie": "shop"})), "spec.variants", "leave sticky"),
         (asking(("variants.0.name", "canary")), "spec.variants", "named stable or canary"),
     ],
 )

@@ -47,8 +47,8 @@ MUTANTS = (
         "a destination is re-pointed under its header routes",
         "docs/design.md 3",
         "core/observation.py",
-        "return self.weight == 0 and not self.matched\n",
-        "return self.weight == 0\n",
+        "self.weight == 0 and not any(to_canary(route.match) for route in self.weights)\n",
+        "self.weight == 0\n",
         (CORE + "test_a_destination_with_header_routes_is_emptied_before_it_is_re_pointed",),
     ),
     Mutant(

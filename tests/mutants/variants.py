@@ -6,6 +6,8 @@ from tests.mutants.mutant import Mutant
 
 EXPERIMENTS = "tests/properties/test_experiments.py::"
 JUDGED = "tests/core/test_experiments.py::"
+STAY = "tests/adapters/test_variant_users.py::"
+STAY_CORE = "tests/core/test_variant_users.py::"
 WEIGHTS = "tests/adapters/test_variant_weights.py::"
 WRITTEN = "tests/adapters/kubernetes/test_variants_written.py::"
 
@@ -99,19 +101,27 @@ MUTANTS = (
         (JUDGED + "test_a_winner_is_waited_for_until_git_or_a_person_follows",),
     ),
     Mutant(
-        "a result is not stored before the run goes on",
-        "docs/design.md 3",
-        "core/storing.py",
-        "    if _results(stored.experiment) != _results(status.experiment):\n        return True\n",
-        "",
-        (JUDGED + "test_the_result_is_told_once_and_stored_before_anything_follows",),
-    ),
-    Mutant(
         "another question goes on with the evidence of the one before",
         "docs/reference/experiments.md",
         "core/experiments.py",
         "    return entry if entry is not None and entry.about == trial.about else None\n",
         "    return entry\n",
         (JUDGED + "test_another_question_begins_anew",),
+    ),
+    Mutant(
+        "users of one arm are kept with another",
+        "docs/reference/experiments.md",
+        "adapters/istio_headers.py",
+        "        last += weight\n",
+        "",
+        (STAY + "test_each_user_stays_with_one_arm_and_arms_get_their_shares",),
+    ),
+    Mutant(
+        "users are kept with an arm that has no requests any more",
+        "docs/reference/experiments.md",
+        "core/picks.py",
+        "inner.arms in ((), outer.arms)\n",
+        "True\n",
+        (STAY_CORE + "test_users_are_kept_only_with_arms_that_are_asked_for",),
     ),
 )

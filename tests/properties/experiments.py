@@ -11,6 +11,7 @@ from tidegate.api.rollout import Rollout
 from tidegate.api.status import RolloutStatus, Stage
 from tidegate.api.variants import DESTINATION, Shares
 from tidegate.core.decision import PointDestination, SetWeight
+from tidegate.core.picks import picked_arms
 
 
 def shares(rollout: Rollout, status: RolloutStatus) -> Shares:
@@ -31,6 +32,7 @@ def more_to_variants(
 ) -> None:
     """A variant gets more only in its phase, on pods of its own that all proxies know."""
     place = world.setting.virtual_services.index(effect.virtual_service)
+    assert picked_arms(effect.match) <= {name for name, _ in effect.variants}, "users of no arm"
     had = dict(world.routes.shares[place])
     for name, share in effect.variants:
         if share <= had.get(name, 0):

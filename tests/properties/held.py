@@ -59,7 +59,9 @@ class Routes:
         canary = float(kept[0]) if kept else written_share(whole, self.weights[place])
         if match is None or any(isinstance(pick, HttpMatch) for pick in match):
             canary += (100 - canary) * matched / 100
-        ways = [(destination_of(name), float(share)) for name, share in self.shares[place]]
+        picked = [pick.arms for pick in match or () if isinstance(pick, Kept)]
+        shares = picked[0] if picked else self.shares[place]
+        ways = [(destination_of(name), float(share)) for name, share in shares]
         stable = 100 - canary - sum(share for _, share in ways)
         canary += stable * copied(match or ()) / 100
         return [way for way in (("canary", canary), *ways, ("stable", stable)) if way[1]]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.properties.scenario import (
     LONG_S,
     RELEASE_S,
+    STICKY,
     deployed,
     examples,
     finish,
@@ -40,12 +41,12 @@ ALONE = (phase("test", 0, hold_s=20.0, gates=(gate(),), a=25, b=25),)
 WITHIN = (phase("ten", 10), phase("test", 10, hold_s=20.0, a=20, b=5), phase("half", 50))
 
 
-def experiment(*phases, **fields):
-    """A spec with two variants."""
+def experiment(*phases, sticky=None, **fields):
+    """A spec with two variants; `sticky` keeps users with their arms."""
     variants = tuple(
         Variant(name=name, patch={"metadata": {"annotations": {"text": name}}}) for name in NAMES
     )
-    spec = rollout_spec(phases=phases or ALONE)
+    spec = rollout_spec(phases=phases or ALONE, sticky=sticky)
     return spec.model_copy(update={"variants": variants, **fields})
 
 
@@ -91,12 +92,13 @@ def phase_lists(draw):
 
 
 SPECS = st.builds(
-    lambda phases, replicas, mode: experiment(
-        *phases, replicas=replicas, capacity=Capacity(mode=mode)
+    lambda phases, replicas, mode, sticky: experiment(
+        *phases, replicas=replicas, capacity=Capacity(mode=mode), sticky=sticky
     ),
     phase_lists(),
     st.sampled_from([1, 4, 7]),
     st.sampled_from(["surge", "surge", "shift"]),
+    st.sampled_from([None, STICKY]),
 )
 
 
@@ -171,8 +173,9 @@ def test_each_arm_gets_its_share_and_stable_the_rest():
     assert checks["gate/0/0@b"] == "b"
 
 
-def test_an_arm_whose_pods_die_loses_its_share_and_gets_it_back():
-    operator = begun()
+@pytest.mark.parametrize("sticky", [None, STICKY])
+def test_an_arm_whose_pods_die_loses_its_share_and_gets_it_back(sticky):
+    operator = begun(spec=experiment(sticky=sticky))
     until_tested(operator)
     operator.world.kill_pods("B-a", 9, for_s=8.0)
     operator.run(operator.world.now_s + 0.5)
@@ -184,6 +187,18 @@ def test_an_arm_whose_pods_die_loses_its_share_and_gets_it_back():
     finish(operator)
     assert operator.status.stable_revision == "B"
     assert operator.status.last_run.history[-1].at > began
+
+
+def test_users_are_kept_with_their_arms_while_the_phase_lasts():
+    operator = begun(spec=experiment(*WITHIN, sticky=STICKY))
+    until_tested(operator)
+    (match,) = operator.world.routes.matches
+    assert [(one.weight, one.arms) for one in match] == [(10, (("a", 20), ("b", 5)))]
+    rates = {name: round(rate) for (_, name), rate in operator.world.flow().items()}
+    assert rates == {"A": 65, "B": 10, "B-a": 20, "B-b": 5}
+    finish(operator)
+    assert operator.status.stable_revision == "B"
+    assert operator.world.failed == 0, operator.world.failures[:3]
 
 
 def test_an_arm_whose_pods_never_come_ends_the_run_by_its_deadline():
@@ -343,3 +358,16 @@ def test_a_bad_arm_goes_back_whatever_its_experiment_says():
     operator = begun(A_FAILS_LESS, spec)
     finish(operator)
     assert operator.status.last_run.outcome == "Reverted"
+
+
+@pytest.mark.parametrize("sticky", [None, STICKY])
+def test_a_rollout_that_is_deleted_takes_its_arms_home_before_it_goes(sticky):
+    operator = begun(spec=experiment(sticky=sticky))
+    until_tested(operator)
+    operator.delete()
+    operator.run(operator.world.now_s + 120.0, stop=lambda op: op.gone)
+    assert operator.gone, operator.status.message
+    assert not operator.world.routes.sent
+    assert set(operator.world.routes.variants.values()) == {"A"}
+    assert operator.world.routes.matches == ((),)
+    assert operator.world.failed == 0, operator.world.failures[:3]

@@ -1,14 +1,15 @@
 """Header routes in a VirtualService: for whom a phase matches, users who stay, and copies.
 
-A share whose users stay takes four routes. The cookie keeps a random id and never an arm, so one
-expression says where an id goes today, and another one tomorrow; whoever has none yet gets the id
-of the request as it is (Envoy makes one at random for each), and goes where that id goes at once.
+A share whose users stay takes four routes, and two more for each variant. The cookie keeps a random
+id and never an arm, so one expression says where an id goes today, and another one tomorrow;
+whoever has none yet gets the id of the request as it is (Envoy makes one at random for each), and
+goes where that id goes at once.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidegate.adapters.header_routes import NotPossible, clash, crossed
@@ -107,13 +108,26 @@ def _kept(route: Route, share: Kept) -> list[Body]:
             "others have weight in it, and users who stay would leave them nothing; leave "
             "spec.traffic.sticky out, or give them a route of their own"
         )
-    ours = ending_in("hex", 0, share.weight)
-    return [
-        _copy(route, [_with_cookie(share, ours)], route.canary),
-        _copy(route, [_with_cookie(share, ANY_ID)], route.stable),
-        _marking(_copy(route, [_with_id(ours)], route.canary), share),
-        _marking(_copy(route, [_with_id(ANY_ID)], route.stable), share),
-    ]
+    ways = [*_ways(route, share), (ANY_ID, route.stable)]
+    known = [_copy(route, [_with_cookie(share, ids)], to) for ids, to in ways]
+    new = [_marking(_copy(route, [_with_id(ids)], to), share) for ids, to in ways]
+    return known + new
+
+
+def _ways(route: Route, share: Kept) -> Iterator[tuple[str, Place]]:
+    """Which ids go to the canary and to each arm of an experiment; all others go to stable."""
+    arms = dict(route.variants)
+    last = share.weight
+    if share.weight:
+        yield ending_in("hex", 0, last), route.canary
+    for name, weight in share.arms:
+        if name not in arms:
+            raise NotPossible(
+                f"it has no destination of variant {name}; add it with weight 0, or mend "
+                "spec.variants"
+            )
+        yield ending_in("hex", last, last + weight), arms[name]
+        last += weight
 
 
 def _with_cookie(share: Kept, value: str) -> Asked:

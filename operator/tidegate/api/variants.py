@@ -140,13 +140,6 @@ VARIANT_RULES: Final = (
         field=".variants",
     ),
     Rule(
-        cel=f"{_NONE}!has(self.traffic) || !has(self.traffic.sticky)",
-        message="traffic.sticky keeps users with stable or the canary, not with variants yet; "
-        "leave sticky or variants out",
-        holds=lambda spec: not spec.variants or spec.traffic is None or not spec.traffic.sticky,
-        field=".variants",
-    ),
-    Rule(
         cel=f"{_NONE}self.variants.all(v, !(v.name in ['stable', 'canary']))",
         message="no variant may be named stable or canary; call it something else",
         holds=lambda spec: not {one.name for one in spec.variants} & set(ENDS),

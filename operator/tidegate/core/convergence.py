@@ -117,11 +117,16 @@ def some(traffic: TrafficReading | None, canary: str, since: datetime) -> Seen:
     The requests of one user go one way together, and how many users there are nobody counts: so no
     share of requests is a surprise. But with enough requests, none at all tests nothing.
     """
+    return some_of(traffic, Arm("canary", canary), since)
+
+
+def some_of(traffic: TrafficReading | None, arm: Arm, since: datetime) -> Seen:
+    """The same of any arm."""
     if traffic is None or traffic.at < since:
         return Seen.UNKNOWN
-    said, counts, key = Seen.SILENT, traffic.by_subset, "canary"
+    said, counts, key = Seen.SILENT, traffic.by_subset, arm.subset
     if counts is None:
-        counts, key = traffic.by_revision or {}, canary
+        counts, key = traffic.by_revision or {}, arm.revision or ""
     if sum(counts.values()) >= PROOF_REQUESTS:
         said = Seen.YES if counts.get(key, 0.0) > 0 else Seen.NO
     return Seen.UNKNOWN if said is Seen.SILENT and traffic.error else said

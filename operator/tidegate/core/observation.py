@@ -11,7 +11,7 @@ from tidegate.api.actions import Action
 from tidegate.api.check_status import Verdict
 from tidegate.api.variants import Shares
 from tidegate.core.neighbours import NOBODY, Neighbourhood
-from tidegate.core.picks import Picks
+from tidegate.core.picks import Picks, to_canary
 
 
 class Answer(StrEnum):
@@ -188,7 +188,7 @@ class RoutesView:
     @property
     def idle_canary(self) -> bool:
         """Whether neither a weight nor a header route sends anything to the canary."""
-        return self.weight == 0 and not self.matched
+        return self.weight == 0 and not any(to_canary(route.match) for route in self.weights)
 
     def written(self, weight: int) -> tuple[float, float]:
         """The lowest and the highest share (percent) that proxies see when it is `weight`."""

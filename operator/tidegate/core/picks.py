@@ -15,6 +15,7 @@ from typing import TypeAlias
 from tidegate.api.matching import Buckets, HttpMatch
 from tidegate.api.phases import Phase
 from tidegate.api.rollout import RolloutSpec
+from tidegate.api.variants import Shares
 
 ALL = 100
 
@@ -24,12 +25,14 @@ class Kept:
     """A share (percent, between 0 and 100) that the same users have for as long as it lasts.
 
     The cookie of that name keeps a random id; those whose last digits are in the share are the
-    canary's. It lives `max_age_s` seconds.
+    canary's, and those after them belong to the arms of an experiment, in their order. It lives
+    `max_age_s` seconds. Beside arms the canary's own share may be 0.
     """
 
     cookie: str
     max_age_s: float
     weight: int
+    arms: Shares = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +50,25 @@ Picks: TypeAlias = tuple[Pick, ...]
 def picks_of(spec: RolloutSpec, phase: Phase) -> Picks:
     """What the header routes of a phase have to say."""
     copies = (Mirrored(phase.mirror.percent),) if phase.mirror else ()
-    return phase.match + kept_share(spec, phase.weight) + copies
+    return phase.match + kept_share(spec, phase.weight, phase.shares) + copies
 
 
-def kept_share(spec: RolloutSpec, weight: int) -> tuple[Kept, ...]:
-    """The share (percent) with its users, where the spec asks for that and it is one at all."""
+def kept_share(spec: RolloutSpec, weight: int, arms: Shares = ()) -> tuple[Kept, ...]:
+    """The shares (percent) with their users, where the spec asks for that and there is one."""
     sticky = spec.traffic.sticky if spec.traffic else None
-    if sticky is None or not 0 < weight < ALL:
+    if sticky is None or not (0 < weight < ALL or arms):
         return ()
-    return (Kept(sticky.cookie, sticky.max_age_s, weight),)
+    return (Kept(sticky.cookie, sticky.max_age_s, weight, arms),)
+
+
+def picked_arms(picks: Picks | None) -> frozenset[str]:
+    """The arms of an experiment that header routes send somebody to."""
+    return frozenset(name for one in kept(picks or ()) for name, _ in one.arms)
+
+
+def to_canary(picks: Picks | None) -> bool:
+    """Whether they send anybody to the canary, as far as is known."""
+    return picks is None or any(not isinstance(one, Kept) or one.weight > 0 for one in picks)
 
 
 def matches(picks: Picks) -> tuple[HttpMatch, ...]:
@@ -85,7 +98,7 @@ def within(inner: Picks | None, outer: Picks | None, weight: int = 0) -> bool:
     """
     if inner is None:
         return outer is None
-    if not inner or weight >= ALL:
+    if not inner or (weight >= ALL and not picked_arms(inner)):
         return True
     return outer is not None and all(any(_takes(o, i) for o in outer) for i in inner)
 
@@ -94,7 +107,8 @@ def _takes(outer: Pick, inner: Pick) -> bool:
     if isinstance(outer, Mirrored) and isinstance(inner, Mirrored):
         return outer.percent >= inner.percent
     if isinstance(outer, Kept) and isinstance(inner, Kept):
-        return outer.cookie == inner.cookie and outer.weight >= inner.weight
+        same = outer.cookie == inner.cookie and inner.arms in ((), outer.arms)
+        return same and outer.weight >= inner.weight
     if not (isinstance(outer, HttpMatch) and isinstance(inner, HttpMatch)):
         return False
     asked = {**outer.headers, **{f"cookie {k}": v for k, v in outer.cookies.items()}}
@@ -128,7 +142,13 @@ def common(found: Picks | None, asked: Picks) -> Picks:
     if within(asked, found):
         return asked
     pairs = zip(kept(found), kept(asked), strict=False)
-    return tuple(a if a.weight < b.weight else b for a, b in pairs if a.cookie == b.cookie)
+    alike = ((a, b) for a, b in pairs if (a.cookie, a.arms) == (b.cookie, b.arms))
+    return tuple(a if a.weight < b.weight else b for a, b in alike)
+
+
+def _leaves_some(one: Kept, weight: int) -> bool:
+    """Whether that weight is a share, and leaves some to stable beside the arms."""
+    return 0 < weight < ALL - sum(share for _, share in one.arms)
 
 
 def remains(asked: Sequence[Picks], weight: int) -> list[Picks]:
@@ -139,8 +159,10 @@ def remains(asked: Sequence[Picks], weight: int) -> list[Picks]:
     found: list[Picks] = []
     for picks in asked:
         shares = kept(picks)
-        written = tuple(replace(one, weight=weight) for one in shares if 0 < weight < ALL)
-        for rest in (matches(picks), shares, matches(picks) + written, written):
+        alone = tuple(replace(one, arms=()) for one in shares if one.arms and one.weight)
+        written = tuple(replace(one, weight=weight) for one in shares if _leaves_some(one, weight))
+        by_match = matches(picks)
+        for rest in (by_match, shares, by_match + written, written, by_match + alone):
             if rest and rest not in asked and rest not in found:
                 found.append(rest)
     return found

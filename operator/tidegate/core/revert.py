@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TypeGuard
 
 from tidegate.api.status import LastRun, RolloutStatus
+from tidegate.api.variants import Shares
 from tidegate.core import (
     blindness,
     capacity,
@@ -57,7 +58,7 @@ def away(scene: Scene) -> SetWeight | None:
     for route in scene.routes.weights if scene.routes else ():
         keep = weight_to_leave(scene, route.weight)
         arms = variants.kept_back(route.variants, _not_carried(scene) - keep)
-        left = _left(scene, route, keep)
+        left = _left(scene, route, keep, arms)
         same = (left, arms) == (route.match, route.variants)
         if route.weight > keep or not route.even or not same:
             return SetWeight(route.virtual_service, keep, left, arms)
@@ -73,7 +74,7 @@ def _not_carried(scene: Scene) -> int:
     )
 
 
-def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
+def _left(scene: Scene, route: RouteWeight, keep: int, arms: Shares) -> Picks | None:
     """The header routes that stay, None for whatever there is.
 
     How many requests matches bring is not known: they stay until stable can carry all. A share that
@@ -84,7 +85,8 @@ def _left(scene: Scene, route: RouteWeight, keep: int) -> Picks | None:
         return ()
     if route.match is None:
         return None
-    return without_copies(route.match) if keep == route.weight else matches(route.match)
+    same = (keep, arms) == (route.weight, route.variants)
+    return without_copies(route.match) if same else matches(route.match)
 
 
 def takes_away(effect: Effect | None, observed: Observed) -> TypeGuard[Effect]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.api.variants import and_variants
+from tidegate.api.variants import Shares, and_variants
 from tidegate.core import (
     deadlines,
     entering,
@@ -26,7 +26,7 @@ from tidegate.core.convergence import Arm, Seen, idle, realised_at, share, some
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, unanswered
-from tidegate.core.picks import kept_share, picks_of
+from tidegate.core.picks import Picks, kept_share, picks_of
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.steering import (
     canary_alive,
@@ -84,7 +84,7 @@ def _hold_phase(scene: Scene) -> Step:
         or canary_alive(scene)
         or canary_pointed(scene)
         or shifting.back(scene, phase.weight)
-        or weight_down(scene, phase.weight, picks_of(scene.spec, phase), variants.in_place(scene))
+        or weight_down(scene, phase.weight, *_may_stay(scene, phase))
         or canary_ready(scene)
         or variants.prepared(scene)
         or hooks.before_weight(scene)
@@ -97,6 +97,17 @@ def _hold_phase(scene: Scene) -> Step:
         or experimenting.obstacle(scene)
         or _advance(scene)
     )
+
+
+def _may_stay(scene: Scene, phase: Phase) -> tuple[Picks, Shares]:
+    """The picks of a phase and the shares of its variants, without those that cannot have any now.
+
+    Users are kept with their arms only while all of these are there; before the first of them is,
+    those of the canary stay with it.
+    """
+    arms = variants.in_place(scene)
+    whole = arms in ((), phase.shares)
+    return phase.match + (kept_share(scene.spec, phase.weight, arms) if whole else ()), arms
 
 
 def _phase_gone(scene: Scene) -> Step:
@@ -217,8 +228,10 @@ def _realised_since(scene: Scene) -> datetime | None:
         seen = Seen.SILENT  # no proxy has to take up anything; old connections end with the pods
     elif phase.weight == 100:  # noqa: PLR2004 — all of it: nothing may reach stable any more
         seen = idle(traffic, Arm("stable", scene.status.stable_revision), since)
-    elif kept_share(scene.spec, phase.weight):
-        seen = some(traffic, run.to_revision, since)  # users are shared out, requests are counted
+    elif kept_share(scene.spec, phase.weight, phase.shares):
+        # Users are shared out, requests are counted.
+        seen = some(traffic, run.to_revision, since) if phase.weight else Seen.YES
+        seen = variants.together(seen, variants.reached(scene, traffic, since))
     else:
         written = scene.routes.written(phase.weight) if scene.routes else None
         matched = bool(phase.match or phase.mirror)

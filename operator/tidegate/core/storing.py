@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from tidegate.api.check_status import CheckStatus, Verdict
-from tidegate.api.experiments import ExperimentStatus, without_numbers
+from tidegate.api.experiments import without_numbers
 from tidegate.api.status import RolloutStatus
 from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
@@ -36,14 +36,7 @@ def intent_changed(stored: RolloutStatus, status: RolloutStatus) -> bool:
         return True
     if not same(stored.policies, status.policies) or intents(stored) != intents(status):
         return True
-    if _results(stored.experiment) != _results(status.experiment):
-        return True
     return any(getattr(stored, name) != getattr(status, name) for name in INTENT)
-
-
-def _results(one: ExperimentStatus | None) -> ExperimentStatus | None:
-    """What an experiment has told, without what is still counted."""
-    return one.model_copy(update={"arms": ()}) if one is not None and one.told_at else None
 
 
 def _route_missing(status: RolloutStatus) -> bool:

@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from tidegate.api.status import Stage
 from tidegate.api.variants import Shares, VariantStatus, destination_of
 from tidegate.core import capacity, reasons
-from tidegate.core.convergence import Arm, Seen, share_of
+from tidegate.core.convergence import Arm, Seen, share_of, some_of
 from tidegate.core.decision import CreateReplicaSet, Note, PointDestination, ScaleReplicaSet
 from tidegate.core.observation import RevisionView, RoutesView, TrafficReading
+from tidegate.core.picks import picked_arms
 from tidegate.core.scene import Scene, Step
 from tidegate.core.waiting import let_go, telemetry_trouble
 
@@ -197,8 +198,11 @@ def home(scene: Scene) -> Step | None:
     if routes is None or stable is None or stable.ready == 0:
         return None
     named, sent = dict(wanted(scene)), dict(routes.shares)
+    if any(route.match is None for route in routes.weights):
+        return None  # whom these header routes send there nobody knows
+    picked = frozenset().union(*(picked_arms(route.match) for route in routes.weights))
     for name, selected in routes.variants.items():
-        if name not in named and name not in sent and selected != stable.name:
+        if not {name} & {*named, *sent, *picked} and selected != stable.name:
             return _homeward(scene, name, selected, stable.name)
     return None
 
@@ -235,6 +239,15 @@ def realised(scene: Scene, traffic: TrafficReading | None, since: datetime) -> S
     seen = [
         share_of(traffic, Arm(destination_of(name), _revision(scene, name)), weight, since)
         for name, weight in wanted(scene)
+    ]
+    return together(Seen.YES, *seen)
+
+
+def reached(scene: Scene, traffic: TrafficReading | None, since: datetime) -> Seen:
+    """Whether each arm of the phase gets any requests, where whole users are shared out."""
+    seen = [
+        some_of(traffic, Arm(destination_of(name), _revision(scene, name)), since)
+        for name, _ in wanted(scene)
     ]
     return together(Seen.YES, *seen)
 
