@@ -21,7 +21,7 @@ from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
-from tidegate.core.whereabouts import preflight_of
+from tidegate.core.whereabouts import in_preflight, preflight_of
 from tidegate.rehearsal.setting import Setting, approved
 from tidegate.rehearsal.values import window_of
 from tidegate.rehearsal.world import EPOCH, World, moment
@@ -280,8 +280,10 @@ class Player:
         if metric is None:
             return None
         window_s = window_of(bound, metric)
-        reading = self.world.read(metric.name, run.to_revision, window_s)
         stable = self._memory.working.stable_revision
+        before_pods = in_preflight(self._memory.working)  # of what serves, by whoever is asked
+        about = stable if before_pods and stable is not None else run.to_revision
+        reading = self.world.read(metric.name, about, window_s)
         if bound.compare is None or stable == run.to_revision:
             return reading
         return replace(reading, stable=self.world.read(metric.name, stable, window_s))
