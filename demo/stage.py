@@ -114,7 +114,7 @@ class Stage:
 
         wait_until(only_stable, deadline_s, f"old pods of {shop.name} gone", poll_s=0.2)
 
-    def act(self, shop: Shop, verb: str, reason: str, **more: str) -> None:
+    def act(self, shop: Shop, verb: str, reason: str, **more: str | list[str]) -> None:
         """Create a RolloutAction with plain kubectl, as anybody could."""
         spec = {"rollout": shop.name, "verb": verb, "reason": reason, "requestedBy": "demo"}
         body = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,11 @@ waits for it several times.
 _DURATION = re.compile(DURATION_PATTERN)
 _ANSWERED_IN = {"interval", "window"}
 """Durations that the API wants to be a second at least."""
-_KEPT = {"hold", "duration"}
-"""How long a phase and the bake last: as the document says, until a test has seen enough."""
+_KEPT = {"hold", "duration", "timeout", "deadline", "expiry"}
+"""How long a phase and the bake last: as the document says, until a test has seen enough.
+
+And how long something may take at most, which is no time that anybody waits for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +99,16 @@ def document(
     return Document(tuple(objects))
 
 
+def gates_of(spec: Object) -> Iterator[Object]:
+    """The gates of the pre-flight and of every phase."""
+    for place in (spec.get("preflight", {}), *spec.get("phases", ())):
+        yield from place.get("gates", ())
+
+
 def _hurry(spec: Object, window_s: float) -> None:
     for field, pace in PACE:
         spec[field] = pace | spec.get(field, {})
-    gates = [gate for phase in spec.get("phases", ()) for gate in phase.get("gates", ())]
+    gates = list(gates_of(spec))
     for check in (*spec.get("guards", ()), *gates):
         check.update(CHECK_PACE | check)
     for field, value in spec.items():

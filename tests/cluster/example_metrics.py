@@ -10,7 +10,7 @@ from typing import Any
 
 from sandbox.kube import Api
 from tests.cluster.direct import found, path_to
-from tests.cluster.example_documents import NAME, Object
+from tests.cluster.example_documents import NAME, Object, gates_of
 from tests.faults.provider import Provider
 
 REQUESTS = 1_000_000.0
@@ -96,8 +96,7 @@ def _watched(spec: Object) -> Iterator[Object]:
 
 def _least(spec: Object) -> Iterator[tuple[str, float]]:
     """What metrics have to reach at least: just that is good."""
-    gates = [gate for phase in spec.get("phases", ()) for gate in phase.get("gates", ())]
-    for check in (*_watched(spec), *gates):
+    for check in (*_watched(spec), *gates_of(spec)):
         if "min" in check:
             yield check["metric"], float(check["min"])
 

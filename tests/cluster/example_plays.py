@@ -24,6 +24,7 @@ from tests.faults.arena import lease_rights
 Status = dict[str, Any]
 Metrics = TypeVar("Metrics", bound=ExampleMetrics | Business)
 
+PREFLIGHT = "preflight"
 DEADLINE_S = 120.0
 LOG_LINES = 15
 
@@ -64,6 +65,23 @@ class Play(Generic[Metrics]):
         """Apply it with another image; those phases, or the bake, last no longer than they must."""
         self._over.update(over)
         self.stage.cluster.apply(self.example.version("2", self._over))
+
+    def says_go(self, phase: str = PREFLIGHT) -> None:
+        """Once people are asked, as many as it takes of its groups approve that phase."""
+        status = self.awaited("asked", lambda s: s.get("state") == "AwaitingApproval")
+        assert status["phase"]["name"] == phase
+        terms = self.spec[phase]["approval"]
+        for number in range(terms["required"]):
+            group = terms["groups"][number % len(terms["groups"])]
+            self.stage.act(
+                self.shop,
+                "approve",
+                "all is well",
+                requestedBy=f"person-{number}",
+                requestedGroups=[group],
+                revision=status["canaryRevision"],
+                phase=phase,
+            )
 
     def awaited(self, what: str, holds: Any) -> Status:
         """Wait until the status is so; SandboxError with status and log when it never is."""

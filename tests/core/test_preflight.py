@@ -181,6 +181,7 @@ def test_guards_and_the_progress_deadline_begin_with_the_pods():
     bad = {"guard/0": (read(1, 0.9),)}
     late = begun(readings=HOT | bad).status_with(waiting_since=ago(10_000))
     decision = late.decided()
+    assert decision.status.run is not None
     assert decision.status.run.stage is Stage.PREFLIGHT
     assert decision.status.waiting_since is None
     assert [check.id for check in decision.status.checks] == ["gate/preflight/0"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from tests.properties.loop import Operator
+from tests.properties.measured import OF_CLUSTER
 from tests.properties.scenario import (
     DEPLOYED_S,
     QUICK,
@@ -29,14 +30,24 @@ from tests.properties.scenario import (
     went_back,
 )
 from tests.properties.world import Setting, moment
+from tidegate.api.actions import Verb
 from tidegate.api.checks import Bound
 from tidegate.api.phases import Phase
+from tidegate.api.preflight import Preflight
 from tidegate.api.rollout import Rollout, RolloutSpec
+from tidegate.api.status import Stage, State
+from tidegate.core.whereabouts import preflight_of
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 MESH = Setting(virtual_services=("checkout",))
 SWITCH = Setting(switch="preview")
-SETTINGS = {"canary": MESH, "four-steps": MESH, "hybrid": MESH, "blue-green": SWITCH}
+SETTINGS = {
+    "canary": MESH,
+    "four-steps": MESH,
+    "hybrid": MESH,
+    "hybrid-full": MESH,
+    "blue-green": SWITCH,
+}
 PHASES = [
     ("canary", "canary"),
     ("four-steps", "five"),
@@ -46,6 +57,10 @@ PHASES = [
     ("hybrid", "canary-20"),
     ("hybrid", "green-50"),
     ("hybrid", "green-100"),
+    ("hybrid-full", "canary-5"),
+    ("hybrid-full", "canary-20"),
+    ("hybrid-full", "green-50"),
+    ("hybrid-full", "green-100"),
     ("blue-green", "switch"),
 ]
 """Every phase that holds, and sends requests by which a guard can tell."""
@@ -56,6 +71,8 @@ OVERHEAD_S = 30.0
 """What a phase may take beside its hold: pods, settle, and a window that proves the share."""
 TWO_HOURS_S = 2 * 3600.0
 HOLD_S_MAX = 120.0
+GO_S_MAX = 600.0
+"""By then everybody has said go."""
 INTO_PHASE_S = 20.0
 NOTICED_S = 60.0
 """Two of three readings ten seconds apart, and the way back of the routes."""
@@ -72,13 +89,21 @@ def _spec(example: str, hold_s_max: float) -> RolloutSpec:
             "template": {},
             "guards": tuple(map(_asked, spec.guards)),
             "phases": tuple(_asked_in(phase, hold_s_max) for phase in spec.phases),
+            "preflight": spec.preflight and _asked_first(spec.preflight),
         }
     )
 
 
-def _asked(check: Check) -> Check:
+def _asked_first(preflight: Preflight) -> Preflight:
+    """Its gates ask about what serves, and whoever may say go is no matter of groups here."""
+    gates = tuple(_asked(gate, OF_CLUSTER) for gate in preflight.gates)
+    terms = preflight.approval and preflight.approval.model_copy(update={"groups": ()})
+    return preflight.model_copy(update={"gates": gates, "approval": terms})
+
+
+def _asked(check: Check, metric: str = "error-rate") -> Check:
     plain = dict.fromkeys(("min", "compare", "scorecard", "warn_min", "warn_max", "min_samples"))
-    return check.model_copy(update=plain | {"metric": "error-rate", "max": GOOD_MAX})
+    return check.model_copy(update=plain | {"metric": metric, "max": GOOD_MAX})
 
 
 def _asked_in(phase: Phase, hold_s_max: float) -> Phase:
@@ -92,7 +117,19 @@ def _played(example: str, *, bake: bool = False, hold_s_max: float = HOLD_S_MAX)
     operator = deployed(SETTINGS[example], spec if bake else spec.model_copy(update={"bake": None}))
     assert operator.world.now_s <= DEPLOYED_S < RELEASE_S
     release(operator)
+    if spec.preflight is not None:
+        for after_s in range(0, int(GO_S_MAX), 20):
+            operator.at(RELEASE_S + after_s, _says_go)
     return operator
+
+
+def _says_go(operator: Operator) -> None:
+    """Two persons, as soon as they are asked before the first pod."""
+    status = operator.status
+    if status.run is None or status.run.stage is not Stage.PREFLIGHT:
+        return
+    for by in ("ann", "ben") if status.state is State.AWAITING_APPROVAL else ():
+        operator.world.ask(Verb.APPROVE, by=by, revision=status.run.to_revision)
 
 
 def _passed(operator: Operator) -> list[str]:
@@ -112,7 +149,8 @@ def _in(phase: str, operator: Operator) -> bool:
 def test_a_document_takes_as_long_as_its_holds_and_gates_and_no_request_fails(example: str) -> None:
     operator = _played(example)
     phases = operator.rollout.spec.phases
-    least_s = [max([phase.hold_s, *(gate.for_s or 0 for gate in phase.gates)]) for phase in phases]
+    held = preflight_of(operator.rollout.spec) + phases
+    least_s = [max([phase.hold_s, *(gate.for_s or 0 for gate in phase.gates)]) for phase in held]
     finish(operator, until_s=_end_s(operator.rollout.spec) + 3600)
     status = operator.status
     assert (status.state, status.stable_revision) == ("Healthy", "B"), status.message
@@ -120,7 +158,7 @@ def test_a_document_takes_as_long_as_its_holds_and_gates_and_no_request_fails(ex
     last = status.last_run
     assert last is not None
     took_s = (last.history[-1].at - moment(RELEASE_S)).total_seconds()
-    assert sum(least_s) <= took_s <= sum(least_s) + OVERHEAD_S * (len(phases) + 1)
+    assert sum(least_s) <= took_s <= sum(least_s) + OVERHEAD_S * (len(held) + 1)
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
@@ -140,7 +178,7 @@ def test_a_document_is_sent_back_from_any_of_its_phases(example: str, phase: str
     assert operator.world.failed == 0, operator.world.failures[:3]
 
 
-@pytest.mark.parametrize("example", ["four-steps", "hybrid"])
+@pytest.mark.parametrize("example", ["four-steps", "hybrid", "hybrid-full"])
 def test_a_document_is_sent_back_from_its_bake(example: str) -> None:
     operator = _played(example, bake=True)
     spec = operator.rollout.spec
@@ -154,7 +192,7 @@ def test_a_document_is_sent_back_from_its_bake(example: str) -> None:
 
 def _end_s(spec: RolloutSpec) -> float:
     """By then all of its phases are over."""
-    return RELEASE_S + sum(phase.hold_s + 1200 for phase in spec.phases)
+    return RELEASE_S + GO_S_MAX + sum(phase.hold_s + 1200 for phase in spec.phases)
 
 
 @pytest.mark.skipif(QUICK == "2", reason="two hours, second by second: `make test` has the time")

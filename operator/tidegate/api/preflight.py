@@ -52,8 +52,9 @@ class Preflight(ApiModel):
             field=".gates",
         ),
         Rule(
-            cel="!has(self.deadline) || !has(self.gates) || self.gates.all(g, !has(g.for) || "
-            "duration(self.deadline) > duration(g.for))",
+            # CEL keeps the word `for` for itself; the API server calls the field so.
+            cel="!has(self.deadline) || !has(self.gates) || self.gates.all(g, "
+            "!has(g.__for__) || duration(self.deadline) > duration(g.__for__))",
             message="deadline must be longer than the for of every gate, or it could never pass in "
             "time",
             holds=lambda one: (

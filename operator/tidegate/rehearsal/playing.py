@@ -21,7 +21,7 @@ from tidegate.core.observation import Reading, TrafficReading
 from tidegate.core.scene import Scene, changed
 from tidegate.core.storing import intent_changed, stored_first, told_already, worth_writing
 from tidegate.core.verdicts import READINGS_MAX
-from tidegate.core.whereabouts import preflight_of
+from tidegate.core.whereabouts import in_preflight, preflight_of
 from tidegate.rehearsal.setting import Setting, approved
 from tidegate.rehearsal.values import window_of
 from tidegate.rehearsal.world import EPOCH, World, moment
@@ -281,9 +281,11 @@ class Player:
         if metric is None:
             return None
         window_s = window_of(bound, metric)
-        subject = self.world.arm(check.variant) if check.variant else run.to_revision
-        reading = self.world.read(metric.name, subject, window_s)
         stable = self._memory.working.stable_revision
+        subject = self.world.arm(check.variant) if check.variant else run.to_revision
+        if in_preflight(self._memory.working) and stable is not None:
+            subject = stable  # of what serves, by whoever is asked
+        reading = self.world.read(metric.name, subject, window_s)
         if bound.compare is None or stable == subject:
             return reading
         return replace(reading, stable=self.world.read(metric.name, stable, window_s))
