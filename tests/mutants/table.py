@@ -21,6 +21,7 @@ from tests.mutants import (
     providers,
     rehearsals,
     scorecards,
+    scored_tests,
     stale_views,
     takeovers,
     traffic_order,
@@ -46,6 +47,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *rehearsals.MUTANTS,
     *policies.MUTANTS,
     *hooks.MUTANTS,
+    *scored_tests.MUTANTS,
 )
 
 SLICE = 4

@@ -78,3 +78,34 @@ def test_a_guard_trips_exactly_when_core_says_so_first(values, breaches, more):
     first = next(ends, None)
     told = judged(spec, "guard/0", {"guard/0": known})
     assert told.at == (None if first is None else known[first - 1].at)
+
+
+TEST = {"to": "stable", "test": "sequential", "margin": 1.2}
+SCORED = {
+    "scorecards": [
+        {
+            "name": "health",
+            "pass": 90,
+            "members": [{"metric": "errors", "weight": 1, "compare": TEST}],
+        }
+    ],
+    "guards": [{"scorecard": "health", "interval": "15s"}],
+}
+
+
+def compared(*rates: float) -> tuple[Reading, ...]:
+    """Windows of 3,000 requests each, beside a stable that fails in one of a hundred."""
+    return tuple(
+        Reading(at(i + 1), Answer.OK, r, 3e3, stable=Reading(at(i + 1), Answer.OK, 0.01, 27e3))
+        for i, r in enumerate(rates)
+    )
+
+
+def test_a_member_with_a_test_is_judged_by_what_was_shown_by_then():
+    spec = rollout(**SCORED).spec
+    bad = judged(spec, "guard/0", {"guard/0:errors": compared(*[0.3] * 9)})
+    assert bad.at == at(6)
+    assert "worse than 1.2 times is shown" in bad.detail
+    good = judged(spec, "guard/0", {"guard/0:errors": compared(*[0.01] * 9)})
+    assert good.at is None
+    assert good.verdicts == {"undecided": 5, "pass": 4}

@@ -74,7 +74,14 @@ MAX_DEPENDENCIES: Final = 8
 MAX_CHECKS: Final = 128
 """Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies."""
 MAX_TESTS: Final = 32
-"""Statistical tests of one Rollout: each more makes all others ask for more evidence."""
+"""Statistical tests of one Rollout: each more makes all others ask for more evidence.
+
+A scorecard with a test counts once for each guard and gate that names it.
+"""
+MAX_POLICY_TESTS: Final = 4
+"""Statistical tests of one policy."""
+MAX_EVIDENCES: Final = MAX_TESTS + MAX_POLICIES * MAX_POLICY_TESTS
+"""Tests that may gather in one run, those of all policies included."""
 MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_OVERLOOKED: Final = 64

@@ -43,7 +43,6 @@ def policy_problems(spec: RolloutPolicySpec) -> tuple[FieldProblem, ...]:
         *comparison_problems(spec, metrics),
         *bound_problems(spec, metrics),
         *pod_problems(spec, spec.metrics, metrics),
-        *_tests(spec),
         *unsupported(spec),
     )
 
@@ -55,16 +54,6 @@ def _undefined_metrics(spec: RolloutPolicySpec) -> Iterator[FieldProblem]:
             continue  # the rules say what is wrong with that
         if message := undefined(guard.metric, defined, "spec.metrics"):
             yield FieldProblem(f"spec.guards[{index}].metric", message)
-
-
-def _tests(spec: RolloutPolicySpec) -> Iterator[FieldProblem]:
-    for index, guard in enumerate(spec.guards):
-        if guard.compare is not None and guard.compare.test is not None:
-            yield FieldProblem(
-                f"spec.guards[{index}].compare.test",
-                "is not for a policy: a test shares its chance of a mistake with the tests of the "
-                "Rollout, which would all begin anew; use min, max, increases or decreases",
-            )
 
 
 def matching(

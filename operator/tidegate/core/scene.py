@@ -12,7 +12,7 @@ from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
-from tidegate.core.check import Check, without_comparison
+from tidegate.core.check import Check, with_evidence, without_comparison
 from tidegate.core.decision import Effect, Note
 from tidegate.core.observation import (
     Answer,
@@ -294,7 +294,7 @@ class Scene:
         it only tells that the provider answers. What pods themselves tell holds from the first.
         """
         if check.card is not None:
-            parts = [self.readings(probe) for probe in check.probes]
+            parts = [with_evidence(p, self.readings(p), self.status.evidence) for p in check.probes]
             return self._timed(check, scores(check.card, parts))
         raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_since
