@@ -14,6 +14,7 @@ from tests.mutants import (
     evidence,
     header_routes,
     hooks,
+    job_metrics,
     leadership,
     made_routes,
     pod_signals,
@@ -48,6 +49,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *policies.MUTANTS,
     *hooks.MUTANTS,
     *scored_tests.MUTANTS,
+    *job_metrics.MUTANTS,
 )
 
 SLICE = 4

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rehearsal.rollouts import GATE, GUARD, rollout
+from tests.rehearsal.rollouts import ERRORS, GATE, GUARD, rollout
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import guard_breached
 from tidegate.rehearsal.replaying import outcome, watched
@@ -109,3 +109,11 @@ def test_a_member_with_a_test_is_judged_by_what_was_shown_by_then():
     good = judged(spec, "guard/0", {"guard/0:errors": compared(*[0.01] * 9)})
     assert good.at is None
     assert good.verdicts == {"undecided": 5, "pass": 4}
+
+
+def test_what_a_job_brings_is_not_judged_and_why_is_said():
+    job = {"name": "survey", "job": {"cronJob": "survey"}}
+    asks = {"metric": "survey", "min": 0.9, "interval": "1m"}
+    spec = rollout(metrics=[ERRORS, job], guards=[GUARD, asks]).spec
+    assert "a Job brings its value" in judged(spec, "guard/1", {}).not_judged
+    assert judged(spec, "guard/0", {"guard/0": row(0.0)}).not_judged == ""

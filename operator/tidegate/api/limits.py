@@ -24,6 +24,8 @@ MAX_POD_WINDOW_S: Final = 3600.0
 MIN_THRESHOLD_S: Final = 0.001
 MAX_THRESHOLD_S: Final = 600.0
 MIN_HOOK_S: Final = 1.0
+MIN_JOB_INTERVAL_S: Final = 30.0
+"""Between two runs of the Job of a metric: each is a pod that has to be started."""
 MAX_CALL_S: Final = 600.0
 """One call of a hook keeps a connection open for so long."""
 
@@ -37,6 +39,8 @@ MAX_SCORECARDS: Final = 8
 MAX_MEMBERS: Final = 16
 MAX_MEMBERS_ASKED: Final = 256
 """Members that guards and gates ask for at once: so many are scored in some tenths of a second."""
+MAX_JOB_METRICS: Final = 8
+"""Metrics of one Rollout that Jobs bring: so many run at once."""
 MAX_HOOKS: Final = 8
 MAX_PHASE_HOOKS: Final = 64
 """Hooks of all phases of one Rollout: `.status` has an entry for each."""

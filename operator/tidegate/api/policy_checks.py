@@ -6,6 +6,7 @@ from typing import Any
 
 from tidegate.api.bound_checks import bound_problems, imposed_delays
 from tidegate.api.compare_checks import comparison_problems
+from tidegate.api.job_checks import imposed_jobs
 from tidegate.api.limits import MAX_POLICIES
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import Policy, RolloutPolicySpec
@@ -43,6 +44,7 @@ def policy_problems(spec: RolloutPolicySpec) -> tuple[FieldProblem, ...]:
         *comparison_problems(spec, metrics),
         *bound_problems(spec, metrics),
         *pod_problems(spec, spec.metrics, metrics),
+        *imposed_jobs(spec.metrics),
         *unsupported(spec),
     )
 

@@ -20,6 +20,7 @@ from tidegate.api.constants import (
 )
 from tidegate.api.header_checks import header_problems
 from tidegate.api.hooks import hook_lists
+from tidegate.api.job_checks import job_problems
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import ObjectSelector
 from tidegate.api.problems import FieldProblem
@@ -55,6 +56,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *too_long_delays(spec),
         *scorecard_problems(spec),
         *pod_problems(spec, spec.metrics, metrics),
+        *job_problems(spec),
     )
 
 

@@ -37,6 +37,7 @@ from tidegate.core.verdicts import (
 Readings = Mapping[str, Sequence[Reading]]
 """By the id of what was asked: of a scorecard, each of its members."""
 NOT_ASKED: Final = "it is asked of the API server, which keeps no history"
+NOT_RUN: Final = "a Job brings its value, which leaves no history"
 NOT_LOOKED: Final = "its test looks once, at the end of a hold, and a recording has no phases"
 
 
@@ -98,6 +99,9 @@ def _watched(spec: RolloutSpec, check_id: str, bound: Guard | Gate, phase: str) 
     kube = {one.name for one in spec.metrics if one.template in KUBERNETES_TEMPLATES}
     if any(probe.bound.metric in kube for probe in check.probes):
         return Watched(check, phase, NOT_ASKED)
+    jobs = {one.name for one in spec.metrics if one.job is not None}
+    if any(probe.bound.metric in jobs for probe in check.probes):
+        return Watched(check, phase, NOT_RUN)
     compared = (probe.bound.compare for probe in check.probes)
     once = any(compare is not None and compare.test in ONCE for compare in compared)
     return Watched(check, phase, NOT_LOOKED if once else "")
