@@ -43,8 +43,10 @@ waits for it several times.
 _DURATION = re.compile(DURATION_PATTERN)
 _ANSWERED_IN = {"interval", "window"}
 """Durations that the API wants to be a second at least."""
-_KEPT = {"hold", "duration"}
-"""How long a phase and the bake last: as the document says, until a test has seen enough."""
+_KEPT = {"hold", "duration", "timeout", "expiry"}
+"""How long a phase and the bake last: as the document says, until a test has seen enough. What a
+Job may take and an approval counts nobody waits for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,11 @@ def _hurry(spec: Object, window_s: float) -> None:
     for field, value in spec.items():
         if field != "template":
             spec[field] = _hurried(value, field)
+    longest = format_duration(max(window_s, LONGEST_S))
     for metric in spec.get("metrics", ()):
-        metric["window"] = format_duration(max(window_s, LONGEST_S))
+        metric["window"] = longest
+    for guard in spec.get("guards", ()):
+        guard.update({"window": longest} if "window" in guard else {})
 
 
 def _hurried(value: Any, field: str) -> Any:
