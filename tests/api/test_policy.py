@@ -42,6 +42,10 @@ WINDOWS = [
 ]
 
 
+TEST = {"to": "stable", "test": "sequential", "margin": 1.2}
+TESTED = {"metric": "errors", "compare": TEST}
+
+
 def policy(name="house", **fields):
     """A policy as the API server holds it, read."""
     return read_policy({"metadata": {"name": name, "generation": 3}, "spec": SPEC | fields})
@@ -74,16 +78,14 @@ def test_a_policy_without_a_mistake_has_its_guards_and_is_for_all():
         ({"frost": True}, "spec.frost: is not a field of this object"),
         *WINDOWS,
         (
-            {
-                "guards": [
-                    {
-                        "metric": "errors",
-                        "compare": {"to": "stable", "test": "sequential", "margin": 1.2},
-                    }
-                ]
-            },
-            "spec.guards[0].compare.test: is not for a policy",
+            {"guards": [TESTED] * 5},
+            "spec.guards: at most 4 guards of a policy may have a test: all share one chance",
         ),
+        (
+            {"guards": [{"metric": "errors", "compare": TEST | {"test": "welch"}}]},
+            "spec.guards[0].compare.test: welch may look only once",
+        ),
+        ({"guards": [TESTED | {"then": "hold"}]}, "spec.guards[0].then: hold is not for a test"),
         (
             {
                 "metrics": [{"name": "errors", "query": "vector(1)"}],
@@ -97,6 +99,11 @@ def test_what_is_wrong_is_said_and_then_none_of_its_guards_is_watched(fields, se
     found = policy(**fields)
     assert sentence in found.problem
     assert (found.guards, found.metrics) == ((), ())
+
+
+def test_a_policy_may_have_guards_with_a_test():
+    found = policy(guards=[TESTED] * 4)
+    assert (found.problem, len(found.guards)) == ("", 4)
 
 
 def test_one_that_cannot_be_read_is_still_for_those_it_names_and_for_all_if_that_is_odd_too():

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.api.samples import changed, parsed
+from tests.api.samples import SPEC, changed, parsed
 from tidegate.api.support import unsupported
 from tidegate.api.validation import problems
 
@@ -88,3 +88,76 @@ def test_more_tests_than_can_share_alpha_are_refused():
     )
     assert found.path == "spec"
     assert "33 guards and gates have a test, 32 may" in found.message
+
+
+# ---------------------------------------------------------------- members of scorecards
+
+MEMBER = {"metric": "error-rate", "weight": 1, "compare": TEST}
+SCORED = {"scorecard": "health"}
+
+
+def card(*members):
+    """The edit that makes it the only scorecard."""
+    return ("scorecards", [{"name": "health", "pass": 90, "members": list(members)}])
+
+
+def said_of(*edits):
+    """What is said of a spec with those edits."""
+    return [str(one) for one in problems(parsed(changed(*edits)))]
+
+
+def test_a_member_may_have_a_test_in_guards_and_gates():
+    assert said_of(card(MEMBER), ("guards.0", SCORED), ("phases.0.gates.0", SCORED)) == []
+    assert unsupported(parsed(changed(card(MEMBER)))) == ()
+
+
+@pytest.mark.parametrize(
+    ("member", "place", "sentence"),
+    [
+        ({"max": 0.1}, "compare.test", "cannot go with min and max"),
+        ({"minSamples": 5}, "minSamples", "knows when it has enough"),
+        ({"compare": TEST | COMPARE}, "compare.test", "cannot go with increases"),
+        ({"compare": TEST | {"margin": None}}, "compare.margin", "is required by a test"),
+        ({"compare": TEST | {"margin": 1}}, "compare.margin", "of a member of a scorecard must be"),
+        ({"compare": TEST | {"confidence": 0.5}}, "compare.confidence", "must be from 0.75"),
+        ({"compare": COMPARE | {"confidence": 0.9}}, "compare.confidence", "only by a test"),
+        ({"metric": "latency"}, "compare.test", "no share of requests"),
+    ],
+)
+def test_a_member_whose_test_could_say_nothing_is_refused_at_its_place(member, place, sentence):
+    (found,) = said_of(card(MEMBER | member), ("guards.0", SCORED))
+    assert found.startswith(f"spec.scorecards[0].members[0].{place}: ")
+    assert sentence in found
+
+
+@pytest.mark.parametrize(
+    ("guard", "place", "sentence"),
+    [
+        ({"breaches": 2, "of": 3}, "breaches", "shown once or not"),
+        ({"failures": 3}, "failures", "shown once or not"),
+        ({"then": "hold"}, "then", "nothing would end the hold"),
+        ({"onNoData": "fail"}, "onNoData", "use blind"),
+        ({"onError": "ignore"}, "onError", "use blind"),
+    ],
+)
+def test_a_guard_on_a_score_with_a_test_is_held_to_what_holds_for_a_test(guard, place, sentence):
+    (found,) = said_of(card(MEMBER), ("guards.0", SCORED | guard))
+    assert found.startswith(f"spec.guards[0].{place}: ")
+    assert sentence in found
+    assert "health" in found
+
+
+def test_a_score_with_a_test_that_looks_once_is_for_gates():
+    once = MEMBER | {"compare": TEST | {"test": "welch"}}
+    (found,) = said_of(card(once), ("guards.0", SCORED), ("phases.0.gates.0", SCORED))
+    assert found.startswith("spec.guards[0].scorecard: has member 'error-rate' with test welch")
+
+
+def test_tests_of_scorecards_count_once_for_each_guard_and_gate():
+    many = [SCORED] * 17
+    two = [MEMBER, MEMBER | {"metric": "other"}]
+    other = {"name": "other", "template": "istio-error-rate"}
+    metrics = ("metrics", [*SPEC["metrics"], other])
+    assert said_of(metrics, card(*two), ("guards", many[:16])) == []
+    (found,) = said_of(metrics, card(*two), ("guards", many))
+    assert found.startswith("spec: 34 guards and gates have a test, 32 may")

@@ -114,8 +114,11 @@ def _hurry(spec: Object, window_s: float) -> None:
     for field, value in spec.items():
         if field != "template":
             spec[field] = _hurried(value, field)
+    longest = format_duration(max(window_s, LONGEST_S))
     for metric in spec.get("metrics", ()):
-        metric["window"] = format_duration(max(window_s, LONGEST_S))
+        metric["window"] = longest
+    for guard in spec.get("guards", ()):
+        guard.update({"window": longest} if "window" in guard else {})
 
 
 def _hurried(value: Any, field: str) -> Any:

@@ -113,7 +113,7 @@ class Business(Exporter):
     def _shares(self) -> Mapping[str, float]:
         body = found(self._api, path_to("Rollout", self._namespace, self._name)) or {}
         traffic: dict[str, Any] = body.get("status", {}).get("traffic") or {}
-        canary = traffic.get("weight", 0) / 100
+        canary = max(traffic.get("weight", 0), _picked(body)) / 100
         shares: dict[str, float] = {}
         for side, share in (("canary", canary), ("stable", 1.0 - canary)):
             if traffic.get(side):
@@ -167,3 +167,14 @@ class Business(Exporter):
             ("syncs_failed", requests * quality.syncs_failed),
         ):
             yield series(f"shop_{name}_total", {"version": revision}), count
+
+
+def _picked(rollout: Mapping[str, Any]) -> float:
+    """The share of the users, in percent, whose ids the header routes send to the canary now."""
+    status = rollout.get("status") or {}
+    if not (status.get("traffic") or {}).get("match"):
+        return 0.0
+    now = (status.get("phase") or {}).get("name")
+    phases = (phase for phase in rollout["spec"]["phases"] if phase["name"] == now)
+    items = next((phase.get("match", ()) for phase in phases), ())
+    return float(sum(item.get("buckets", {}).get("percent", 0) for item in items))

@@ -6,6 +6,7 @@ and to a revert.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -290,6 +291,80 @@ def test_alarms_that_need_people_stop_a_release_where_it_is(
         on.release("first-round")
         on.stage.act(on.shop, "resume", "the callers were answered")
         assert on.stands("second-round")["weight"] == 50
+
+
+def _says_go(on: Play[Business], phase: str, who: str, group: str) -> None:
+    """Somebody of that role agrees to that phase."""
+    body = {
+        "apiVersion": "tidegate.io/v1alpha1",
+        "kind": "RolloutAction",
+        "metadata": {"generateName": "go-", "namespace": on.shop.namespace},
+        "spec": {
+            "rollout": on.shop.name,
+            "verb": "approve",
+            "phase": phase,
+            "reason": "the report was read",
+            "requestedBy": who,
+            "requestedGroups": [group],
+        },
+    }
+    on.stage.cluster.kubectl("create", "-f", "-", stdin=json.dumps(body))
+
+
+def _asks_for(phase: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda s: ((s.get("run") or {}).get("approvals") or {}).get("awaiting") == phase
+
+
+def _piloted(on: Play[Business], **quality: float) -> str:
+    """A new version in the first round, after its backup; returns its revision."""
+    canary = _released(on, latency_s=0.15, **quality)
+    status = on.stands("first-round")
+    (backup,) = status["hooks"]
+    assert (backup["name"], backup["result"]) == ("backup", "Succeeded")
+    assert "x-user-id" in status["traffic"]["match"]
+    return canary
+
+
+def test_a_pilot_is_promoted_on_its_score_and_the_go_of_two_roles(play: Measured) -> None:
+    with play("pilot") as on:
+        canary = _piloted(on, satisfaction=0.8)
+        on.release("first-round")
+        on.stands("second-round")
+        on.release("second-round")
+        on.awaited("held", lambda s: "gate success is undecided" in s.get("message", ""))
+        on.metrics.says(canary, satisfaction=0.92)
+        on.awaited("quality is asked", _asks_for("good-enough"))
+        _says_go(on, "good-enough", "ann", "release-managers")
+        _says_go(on, "good-enough", "ben", "quality-leads")
+        on.awaited("the manager is asked", _asks_for("everybody"))
+        _says_go(on, "everybody", "ann", "release-managers")
+        assert on.stands("everybody")["weight"] == 100
+        on.release("everybody")
+        assert on.ended(1, "Promoted")["stableRevision"] == canary
+
+
+@pytest.mark.parametrize(
+    ("quality", "guard"), [({"errors": 0.01}, "error-rate"), ({"latency_s": 0.24}, "latency")]
+)
+def test_every_user_of_a_pilot_goes_back_by_its_alarms(
+    play: Measured, quality: dict[str, float], guard: str
+) -> None:
+    with play("pilot") as on:
+        canary = _piloted(on)
+        on.metrics.says(canary, **quality)
+        status = on.ended(1, "Reverted")
+        assert status["stableRevision"] != canary
+        assert f"guard {guard} is" in status["message"]
+        assert not status["traffic"].get("match")
+
+
+def test_a_pilot_that_users_complain_about_stops_where_it_is(play: Measured) -> None:
+    with play("pilot") as on:
+        canary = _piloted(on)
+        on.metrics.says(canary, complaints=0.03)
+        paused = on.awaited("paused", lambda s: s.get("state") == "Paused")
+        assert paused["pause"]["by"] == "guard complaints"
+        assert "x-user-id" in paused["traffic"]["match"]
 
 
 def _reasons(status: dict[str, Any]) -> set[str]:

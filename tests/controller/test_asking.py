@@ -11,12 +11,15 @@ import pytest
 from tests.controller.fakes import FakeMetrics, SetClock, arms, until
 from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.compare import Compare
+from tidegate.api.jobs import JobSource
+from tidegate.controller import asking as module
 from tidegate.controller.asking import Asked, Asker, question_of
 from tidegate.core.decision import Ask
 from tidegate.core.observation import Answer, Reading, TrafficReading
 
 ERRORS = Metric(name="errors", template="istio-error-rate")
 LATENCY = Metric(name="latency", template="istio-latency", quantile=0.9)
+SURVEY = Metric(name="survey", job=JobSource(cron_job="survey"))
 GUARD = Guard(metric="errors", max=0.01)
 
 
@@ -71,6 +74,17 @@ async def test_a_slow_answer_about_one_rollout_delays_no_other_rollouts(asking):
         asking.asker.ask([slow, quick])
         await until(lambda: asking.answers)
         assert len(asking.answers) == 1
+
+
+async def test_questions_to_jobs_take_no_room_from_others(asking, monkeypatch):
+    """A Job may run for minutes: no guard of another Rollout may wait for its end."""
+    monkeypatch.setattr(module, "BATCHES_MAX", 1)
+    asking.metrics.slow = {"slow"}
+    async with asking.running():
+        asking.asker.ask([check("slow", SURVEY)])
+        await until(lambda: asking.metrics.asked)
+        asking.asker.ask([check("quick")])
+        await until(lambda: asking.answers)
 
 
 async def test_traffic_of_all_rollouts_is_one_question(asking):
@@ -130,6 +144,13 @@ def test_a_comparison_asks_about_stable_too_unless_both_arms_are_one_revision():
     plain = question_of(GUARD, arms(), ERRORS)
     assert plain is not None
     assert plain.stable is None
+
+
+def test_a_job_is_asked_for_its_interval_which_names_its_tick():
+    bound = Guard(metric="survey", min=0.9, interval_s=90.0)
+    asked = question_of(bound, arms(), SURVEY)
+    assert asked is not None
+    assert asked.metric.window_s == 90.0
 
 
 def test_a_test_asks_for_counts_over_its_own_interval_whatever_the_window_of_the_metric():

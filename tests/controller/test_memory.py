@@ -60,3 +60,14 @@ def test_no_two_rollouts_share_an_epoch():
     one.begin(1, "a")
     namesake.begin(1, "a")
     assert one.epoch != namesake.epoch
+
+
+def test_another_run_waits_for_no_answer_to_a_question_of_the_run_before():
+    """A Job may take minutes to answer; until then nobody would ask about the new revision."""
+    kept = memory()
+    kept.begin(1, "a")
+    kept.asking |= {None, "guard/0"}
+    kept.begin(1, "a")
+    assert kept.asking == {None, "guard/0"}
+    kept.begin(2, "a")
+    assert kept.asking == {None}

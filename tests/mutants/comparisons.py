@@ -16,8 +16,8 @@ MUTANTS = (
         "what a guard has shown is lost when the process dies on the way back",
         "by analogy: Sieve (OSDI 2022), a crash between two writes",
         "core/decide.py",
-        "    return Step(scene.status) if all(tested(guard) for guard in tripped) else step\n",
-        "    return step\n",
+        "    return Step(scene.status) if all(by_evidence(scene, one) for",
+        "    return step if all(by_evidence(scene, one) for",
         (WEIGHING + "test_what_a_guard_has_shown_is_stored_before_the_traffic_goes_back",),
     ),
     Mutant(

@@ -14,6 +14,7 @@ from tests.mutants import (
     evidence,
     header_routes,
     hooks,
+    job_metrics,
     leadership,
     made_routes,
     mirrors,
@@ -23,6 +24,7 @@ from tests.mutants import (
     providers,
     rehearsals,
     scorecards,
+    scored_tests,
     stale_views,
     takeovers,
     traffic_order,
@@ -52,6 +54,8 @@ MUTANTS: tuple[Mutant, ...] = (
     *hooks.MUTANTS,
     *preflight.MUTANTS,
     *variants.MUTANTS,
+    *scored_tests.MUTANTS,
+    *job_metrics.MUTANTS,
 )
 
 SLICE = 4

@@ -40,6 +40,21 @@ def test_a_gate_needs_strong_evidence_and_a_guard_weak(kind, least_p, tests, fin
     assert judged(kind, counted(kind, least_p), tests=tests) is fine
 
 
+def test_tests_of_scores_and_of_policies_take_their_part_of_alpha():
+    """The gate alone may spend 0.05; beside a score with a test, and a policy's, a quarter."""
+    for least_p, fine in ((0.012, True), (0.013, False)):
+        check = {**PASS, "id": "gate/0/0", "kind": "gate", "bound": "<= 1.5 x stable (sequential)"}
+        entries = [*counted("gate", least_p), {"id": "policy/house/0", "totals": [0.0] * 4}]
+        running: dict[str, Any] = {"state": "Progressing", "lastRunNumber": 1, "run": run()}
+        told = rollout(**running, checks=[check], evidence=entries)
+        test = {"to": "stable", "test": "sequential"}
+        member = {"metric": "errors", "weight": 1, "compare": test}
+        told["spec"]["scorecards"] = [{"name": "health", "pass": 90, "members": [member]}]
+        gates = [{"metric": "errors", "compare": test}, {"scorecard": "health"}]
+        told["spec"]["phases"][0]["gates"] = gates
+        assert ("I9" not in Tale().shop(canary=NEW).operator(told).names()) is fine
+
+
 @pytest.mark.parametrize("kind", NAMES)
 def test_a_pass_of_a_test_without_evidence_is_objected_to(kind):
     assert not judged(kind, [])

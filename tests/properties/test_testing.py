@@ -19,8 +19,9 @@ from tests.properties.scenario import (
     some_of,
 )
 from tests.properties.world import Setting
-from tidegate.api.checks import Gate, Guard
+from tidegate.api.checks import Gate, Guard, Metric
 from tidegate.api.compare import Compare
+from tidegate.api.scorecards import Member, Scorecard
 from tidegate.core.decision import SetWeight
 
 USUAL, TWICE = 0.02, 0.04
@@ -36,6 +37,30 @@ GATE = Gate(metric="errors", compare=sequential(2.0), interval_s=5.0)
 PHASES = (phase("ten", 10, gates=(GATE,)), phase("half", 50, hold_s=20.0))
 SPEC = rollout_spec(guards=(GUARD,), phases=PHASES)
 WATCHED = rollout_spec(guards=(GUARD,), phases=(phase("ten", 10, hold_s=600.0), phase("half", 50)))
+
+
+CARD = Scorecard(
+    name="health",
+    pass_mark=90,
+    members=(
+        Member(metric="errors", weight=60, compare=sequential(2.0)),
+        Member(metric="late", weight=40, max=0.9),
+    ),
+)
+SCORED = rollout_spec(
+    guards=(Guard(scorecard="health", interval_s=5.0),),
+    phases=(
+        phase("ten", 10, hold_s=20.0, gates=(Gate(scorecard="health", interval_s=5.0),)),
+        phase("half", 50, hold_s=20.0),
+    ),
+).model_copy(
+    update={
+        "metrics": tuple(
+            Metric(name=name, template="istio-error-rate") for name in ("errors", "late")
+        ),
+        "scorecards": (CARD,),
+    }
+)
 
 
 def failing(setting, canary, stable=USUAL):
@@ -78,6 +103,36 @@ def test_errors_of_both_alike_send_nothing_back_and_an_absolute_guard_would(sett
     release(operator)
     finish(operator)
     assert operator.status.reverted_revision == "B"
+
+
+@examples(15)
+@given(
+    setting=settings_of(depths=("revision", "subset")),
+    crashes=st.frozensets(st.integers(1, 25), max_size=2),
+)
+def test_a_good_release_is_promoted_by_a_score_with_a_test_whoever_restarts(setting, crashes):
+    operator = deployed(failing(setting, USUAL), matching(setting, SCORED))
+    operator.crash_after = crashes
+    release(operator)
+    finish(operator)
+    assert operator.status.stable_revision == "B", operator.status.message
+    assert operator.world.failed == 0, operator.world.failures[:3]
+
+
+@examples(15)
+@given(
+    setting=settings_of(depths=("revision", "subset")),
+    crashes=st.frozensets(st.integers(1, 25), max_size=2),
+)
+def test_a_bad_release_is_sent_back_by_the_test_in_its_score_and_no_other_member(setting, crashes):
+    operator = deployed(failing(setting, 0.3), matching(setting, SCORED))
+    operator.crash_after = crashes
+    release(operator)
+    finish(operator)
+    assert operator.status.reverted_revision == "B", operator.status.message
+    assert "errors (must be <= 2 x stable (sequential)) fails" in operator.status.last_run.message
+    shares = [e.weight for _, e in operator.effects if isinstance(e, SetWeight)]
+    assert max(shares[shares.index(0) :]) == 0
 
 
 def test_a_gate_that_nothing_is_shown_to_holds_the_release():

@@ -110,6 +110,8 @@ evidences = model(
     log_ratios=st.lists(st.floats(-1e18, 1e18), max_size=8).map(tuple),
     dispersion=st.lists(st.floats(-1e18, 1e18), max_size=11).map(tuple),
     differences=st.lists(st.floats(-1e18, 1e18), max_size=3).map(tuple),
+    verdict=st.none() | st.sampled_from(["pass", "fail", "undecided", "nodata", "error"]),
+    since=MAYBE_TIMES,
 )
 traffics = model(
     TrafficStatus,

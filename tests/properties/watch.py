@@ -15,6 +15,7 @@ from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound
 from tidegate.api.limits import MAX_HISTORY, MAX_MESSAGE_CHARS
 from tidegate.api.rollout import Rollout
+from tidegate.api.scorecards import Member
 from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, Stage
 from tidegate.api.variants import DESTINATION
 from tidegate.core import reasons
@@ -205,11 +206,20 @@ class Watch:
         self, rollout: Rollout, status: RolloutStatus, check_id: str, bound: Bound, *, dark: bool
     ) -> None:
         """A gate's evidence is as strong as its part of alpha asks, a guard's is not."""
-        if bound.compare is None or bound.compare.test is None or dark:
-            return
+        for member in _tested(rollout, bound):  # of a card without any slack: all must pass
+            asked = bound.model_copy(update={"compare": member.compare})
+            self._evident(rollout, status, f"{check_id}:{member.metric}", asked)
+        if bound.compare is not None and bound.compare.test is not None and not dark:
+            self._evident(rollout, status, check_id, bound)
+
+    def _evident(
+        self, rollout: Rollout, status: RolloutStatus, check_id: str, bound: Bound
+    ) -> None:
+        assert bound.compare is not None, "asked only of tests"
         phases = rollout.spec.phases
         checks = [*rollout.spec.guards, *(check for p in phases for check in (*p.guards, *p.gates))]
         tests = sum(1 for check in checks if check.compare and check.compare.test)
+        tests += sum(len(_tested(rollout, check)) for check in checks)
         alpha = (1 - (bound.compare.confidence or 0.95)) / tests
         (entry,) = (one for one in status.evidence if one.id == check_id)
         begun = entry.until - timedelta(seconds=bound.interval_s)
@@ -395,3 +405,10 @@ def _phase_picks(rollout: Rollout, status: RolloutStatus) -> tuple[Picks, int]:
         return (), 0
     named = (phase for phase in rollout.spec.phases if phase.name == status.phase.name)
     return next(((picks_of(rollout.spec, phase), phase.weight) for phase in named), ((), 0))
+
+
+def _tested(rollout: Rollout, bound: Bound) -> tuple[Member, ...]:
+    """The members of the scorecard that a guard or gate asks for which a test judges."""
+    cards = (card for card in rollout.spec.scorecards if card.name == bound.scorecard)
+    members = next((card.members for card in cards), ())
+    return tuple(one for one in members if one.compare is not None and one.compare.test)

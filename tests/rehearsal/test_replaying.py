@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rehearsal.rollouts import GATE, GUARD, rollout
+from tests.rehearsal.rollouts import ERRORS, GATE, GUARD, rollout
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import guard_breached
 from tidegate.rehearsal.replaying import outcome, watched
@@ -78,3 +78,42 @@ def test_a_guard_trips_exactly_when_core_says_so_first(values, breaches, more):
     first = next(ends, None)
     told = judged(spec, "guard/0", {"guard/0": known})
     assert told.at == (None if first is None else known[first - 1].at)
+
+
+TEST = {"to": "stable", "test": "sequential", "margin": 1.2}
+SCORED = {
+    "scorecards": [
+        {
+            "name": "health",
+            "pass": 90,
+            "members": [{"metric": "errors", "weight": 1, "compare": TEST}],
+        }
+    ],
+    "guards": [{"scorecard": "health", "interval": "15s"}],
+}
+
+
+def compared(*rates: float) -> tuple[Reading, ...]:
+    """Windows of 3,000 requests each, beside a stable that fails in one of a hundred."""
+    return tuple(
+        Reading(at(i + 1), Answer.OK, r, 3e3, stable=Reading(at(i + 1), Answer.OK, 0.01, 27e3))
+        for i, r in enumerate(rates)
+    )
+
+
+def test_a_member_with_a_test_is_judged_by_what_was_shown_by_then():
+    spec = rollout(**SCORED).spec
+    bad = judged(spec, "guard/0", {"guard/0:errors": compared(*[0.3] * 9)})
+    assert bad.at == at(6)
+    assert "worse than 1.2 times is shown" in bad.detail
+    good = judged(spec, "guard/0", {"guard/0:errors": compared(*[0.01] * 9)})
+    assert good.at is None
+    assert good.verdicts == {"undecided": 5, "pass": 4}
+
+
+def test_what_a_job_brings_is_not_judged_and_why_is_said():
+    job = {"name": "survey", "job": {"cronJob": "survey"}}
+    asks = {"metric": "survey", "min": 0.9, "interval": "1m"}
+    spec = rollout(metrics=[ERRORS, job], guards=[GUARD, asks]).spec
+    assert "a Job brings its value" in judged(spec, "guard/1", {}).not_judged
+    assert judged(spec, "guard/0", {"guard/0": row(0.0)}).not_judged == ""

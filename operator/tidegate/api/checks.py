@@ -8,7 +8,8 @@ from tidegate.api import limits
 from tidegate.api.base import ApiModel, Rule
 from tidegate.api.blind import Blind
 from tidegate.api.compare import Compare
-from tidegate.api.constants import HISTOGRAM_TEMPLATES, RATIO_TEMPLATE
+from tidegate.api.constants import HISTOGRAM_TEMPLATES, PROVIDER_DEFAULT, RATIO_TEMPLATE
+from tidegate.api.jobs import JobSource
 from tidegate.api.scalars import DurationS, MetricName, MetricRef, MetricValue, Query
 from tidegate.api.series import Counters, Series
 
@@ -17,13 +18,24 @@ Severity = Literal["info", "warning", "critical"]
 
 
 class Metric(ApiModel):
-    """A number about one revision, from a built-in template or a PromQL query."""
+    """A number about one revision: from a built-in template, a PromQL query or a Job."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.template) != has(self.query)",
-            message="set exactly one of template (built in) and query (your own PromQL)",
-            holds=lambda metric: (metric.template is None) != (metric.query is None),
+            cel="[has(self.template), has(self.query), has(self.job)].filter(s, s).size() == 1",
+            message="set exactly one of template (built in), query (your own PromQL) and job",
+            holds=lambda metric: (metric.template, metric.query, metric.job).count(None) == 2,  # noqa: PLR2004 — two of these three
+        ),
+        Rule(
+            cel="!has(self.job) || !has(self.samples) && "
+            f"(!has(self.provider) || self.provider == '{PROVIDER_DEFAULT}')",
+            message="a job brings its samples itself and asks no provider; leave samples and "
+            "provider out",
+            holds=lambda metric: (
+                metric.job is None
+                or (metric.samples is None and metric.provider == PROVIDER_DEFAULT)
+            ),
+            field=".job",
         ),
         Rule(
             cel="duration(self.window) >= duration('1s')",
@@ -126,6 +138,9 @@ class Metric(ApiModel):
     )
     samples: Query | None = Field(
         None, description="PromQL that counts the samples behind the metric, for minSamples."
+    )
+    job: JobSource | None = Field(
+        None, description="A Job that brings the value, instead of a template or a query."
     )
 
 

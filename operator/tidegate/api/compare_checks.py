@@ -9,7 +9,7 @@ from tidegate.api.checks import Bound, Metric
 from tidegate.api.limits import MAX_WEIGHT_PERCENT
 from tidegate.api.problems import FieldProblem
 from tidegate.api.rollout import RolloutSpec
-from tidegate.api.testing_checks import test_problems, too_many_tests
+from tidegate.api.testing_checks import scored_tests, test_problems, too_many_tests
 from tidegate.api.walk import walk
 
 _REVISION: Final = re.compile(r"\{\{\s*revision\s*\}\}")
@@ -26,6 +26,7 @@ def own_and(
 def compare_problems(spec: RolloutSpec, metrics: Mapping[str, Metric]) -> Iterator[FieldProblem]:
     """Gates that wait for a stable without traffic, and queries that mean both revisions alike."""
     yield from too_many_tests(spec)
+    yield from scored_tests(spec, metrics)
     yield from comparison_problems(spec, metrics)
     for i, phase in enumerate(spec.phases):
         for j, gate in enumerate(phase.gates if phase.weight == MAX_WEIGHT_PERCENT else ()):

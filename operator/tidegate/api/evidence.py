@@ -6,6 +6,7 @@ from pydantic import Field
 
 from tidegate.api import limits
 from tidegate.api.base import ATOMIC, ApiModel
+from tidegate.api.check_status import Verdict
 from tidegate.api.scalars import CheckId, Detail, MetricValue, ShortText, Timestamp
 
 TOTALS: Final = 4
@@ -30,9 +31,12 @@ class Look(ApiModel):
 
 
 class CheckEvidence(ApiModel):
-    """The evidence of one guard or gate; it starts over when what it is about changes."""
+    """The evidence of one guard, gate or member; it starts over when what it is about changes."""
 
-    id: CheckId = Field(description="Which check it is for, as in checks.")
+    id: CheckId = Field(
+        description="Which check it is for, as in checks; of a member of a scorecard with its "
+        "metric, such as gate/0/0:error-rate."
+    )
     about: ShortText = Field(
         description="Digest of the run, the revisions, the metric and the test it was gathered for."
     )
@@ -80,3 +84,12 @@ class CheckEvidence(ApiModel):
         json_schema_extra=ATOMIC,
     )
     look: Look | None = Field(None, description="What the one look showed; none before it.")
+    verdict: Verdict | None = Field(
+        None,
+        description="What a member of a scorecard says by it now; none of a guard's or gate's own "
+        "test, which says it in checks.",
+    )
+    said: Detail = Field("", description="The same of a member in one sentence.")
+    since: Timestamp | None = Field(
+        None, description="Since which measurement a member has said so, in UTC."
+    )

@@ -24,6 +24,8 @@ MAX_POD_WINDOW_S: Final = 3600.0
 MIN_THRESHOLD_S: Final = 0.001
 MAX_THRESHOLD_S: Final = 600.0
 MIN_HOOK_S: Final = 1.0
+MIN_JOB_INTERVAL_S: Final = 30.0
+"""Between two runs of the Job of a metric: each is a pod that has to be started."""
 MAX_CALL_S: Final = 600.0
 """One call of a hook keeps a connection open for so long."""
 
@@ -37,6 +39,8 @@ MAX_SCORECARDS: Final = 8
 MAX_MEMBERS: Final = 16
 MAX_MEMBERS_ASKED: Final = 256
 """Members that guards and gates ask for at once: so many are scored in some tenths of a second."""
+MAX_JOB_METRICS: Final = 8
+"""Metrics of one Rollout that Jobs bring: so many run at once."""
 MAX_HOOKS: Final = 8
 MAX_PHASE_HOOKS: Final = 64
 """Hooks of all phases of one Rollout: `.status` has an entry for each."""
@@ -79,9 +83,19 @@ MAX_CHECKS: Final = 640
 """Of a Rollout 32 guards, 16 guards and 16 gates of a phase, and 8 guards of each of 8 policies:
 of the canary, and of each of 4 variants."""
 MAX_TESTS: Final = 32
-"""Statistical tests of one Rollout: each more makes all others ask for more evidence."""
-MAX_EVIDENCE_KEPT: Final = MAX_TESTS + 2 * MAX_MEASURES * (1 + MAX_VARIANTS)
-"""Tests whose evidence `.status` keeps: of an experiment two for each arm and metric."""
+"""Statistical tests of one Rollout: each more makes all others ask for more evidence.
+
+A scorecard with a test counts once for each guard and gate that names it.
+"""
+MAX_POLICY_TESTS: Final = 4
+"""Statistical tests of one policy."""
+MAX_EVIDENCES: Final = (
+    MAX_TESTS
+    + MAX_POLICIES * MAX_POLICY_TESTS * (1 + MAX_VARIANTS)
+    + 2 * MAX_MEASURES * (1 + MAX_VARIANTS)
+)
+"""Tests whose evidence `.status` keeps: the Rollout's, those of all policies about each arm, and of
+an experiment two for each arm and metric."""
 MAX_TEST_VALUES: Final = 40
 MAX_HISTORY: Final = 64
 MAX_OVERLOOKED: Final = 64

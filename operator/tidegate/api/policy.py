@@ -67,6 +67,17 @@ class RolloutPolicySpec(ApiModel):
             holds=lambda spec: all(guard.scorecard is None for guard in spec.guards),
             field=".guards",
         ),
+        Rule(
+            cel="!has(self.guards) || self.guards.filter(g, has(g.compare) && "
+            f"has(g.compare.test)).size() <= {limits.MAX_POLICY_TESTS}",
+            message=f"at most {limits.MAX_POLICY_TESTS} guards of a policy may have a test: all "
+            "share one chance of a mistake; give others min or max",
+            holds=lambda spec: (
+                sum(1 for guard in spec.guards if guard.compare and guard.compare.test)
+                <= limits.MAX_POLICY_TESTS
+            ),
+            field=".guards",
+        ),
     )
 
     rollouts: PolicyTargets = Field(

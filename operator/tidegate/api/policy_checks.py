@@ -6,6 +6,7 @@ from typing import Any
 
 from tidegate.api.bound_checks import bound_problems, imposed_delays
 from tidegate.api.compare_checks import comparison_problems
+from tidegate.api.job_checks import imposed_jobs
 from tidegate.api.limits import MAX_POLICIES
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import Policy, RolloutPolicySpec
@@ -43,7 +44,7 @@ def policy_problems(spec: RolloutPolicySpec) -> tuple[FieldProblem, ...]:
         *comparison_problems(spec, metrics),
         *bound_problems(spec, metrics),
         *pod_problems(spec, spec.metrics, metrics),
-        *_tests(spec),
+        *imposed_jobs(spec.metrics),
         *unsupported(spec),
     )
 
@@ -55,16 +56,6 @@ def _undefined_metrics(spec: RolloutPolicySpec) -> Iterator[FieldProblem]:
             continue  # the rules say what is wrong with that
         if message := undefined(guard.metric, defined, "spec.metrics"):
             yield FieldProblem(f"spec.guards[{index}].metric", message)
-
-
-def _tests(spec: RolloutPolicySpec) -> Iterator[FieldProblem]:
-    for index, guard in enumerate(spec.guards):
-        if guard.compare is not None and guard.compare.test is not None:
-            yield FieldProblem(
-                f"spec.guards[{index}].compare.test",
-                "is not for a policy: a test shares its chance of a mistake with the tests of the "
-                "Rollout, which would all begin anew; use min, max, increases or decreases",
-            )
 
 
 def matching(

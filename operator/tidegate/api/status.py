@@ -268,7 +268,7 @@ class RolloutStatus(ApiModel):
     )
     evidence: tuple[CheckEvidence, ...] = Field(
         (),
-        max_length=limits.MAX_EVIDENCE_KEPT,
+        max_length=limits.MAX_EVIDENCES,
         description="What the statistical tests of the run have gathered.",
         json_schema_extra=keyed_by("id"),
     )

@@ -31,14 +31,8 @@ def _comparison_parts() -> dict[str, tuple[Callable[[object], bool], str]]:
     return {f"{place}.compare.{field}": part for place in places for field, part in parts.items()}
 
 
-_NO_TEST: Final = (
-    "a statistical test as part of a score is not built yet; use the increases and decreases, "
-    "or give the test a guard or gate of its own"
-)
-
 NOT_BUILT: Final[dict[str, tuple[Callable[[object], bool], str]]] = {
     **_comparison_parts(),
-    f"{MEMBERS}.compare.test": (_is_set, _NO_TEST),
 }
 """Path without indices: whether a value asks for the feature, and what to say then."""
 

@@ -21,6 +21,7 @@ from tidegate.api.constants import (
 from tidegate.api.experiment_checks import experiment_problems
 from tidegate.api.header_checks import header_problems
 from tidegate.api.hooks import hook_lists
+from tidegate.api.job_checks import job_problems
 from tidegate.api.pod_checks import pod_problems
 from tidegate.api.policy import ObjectSelector
 from tidegate.api.preflight_checks import preflight_problems
@@ -63,6 +64,7 @@ def problems(spec: RolloutSpec, policies: Theirs | None = None) -> tuple[FieldPr
         *variant_problems(spec),
         *unknown_variants(spec),
         *experiment_problems(spec),
+        *job_problems(spec),
     )
 
 

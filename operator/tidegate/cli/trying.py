@@ -47,8 +47,8 @@ def refused(
 def _parts(metrics: Sequence[Metric]) -> Iterator[tuple[str, Metric]]:
     """What is asked, with the field it stands in; samples are a query of their own."""
     for index, metric in enumerate(metrics):
-        if metric.template in KUBERNETES_TEMPLATES:
-            continue  # asked of the API server, which is not there
+        if metric.template in KUBERNETES_TEMPLATES or metric.job is not None:
+            continue  # asked of a cluster, which is not there
         path = f"spec.metrics[{index}]"
         alone = metric.model_copy(update={"samples": None})
         yield f"{path}.{'query' if metric.template is None else 'template'}", alone

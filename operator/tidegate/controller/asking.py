@@ -55,6 +55,7 @@ class Asker:
         self._pending: list[Asked] = []
         self._due = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
+        self._jobs: set[asyncio.Task[None]] = set()
 
     def ask(self, asked: Iterable[Asked]) -> None:
         """Queue questions."""
@@ -71,9 +72,17 @@ class Asker:
                 await asyncio.wait(self._batches, return_when=asyncio.FIRST_COMPLETED)
             batch, self._pending = self._pending, []
             self._due.clear()
-            task = asyncio.create_task(self._send(batch), name="ask metrics")
-            self._batches.add(task)
-            task.add_done_callback(self._batches.discard)
+            slow = [asked for asked in batch if _slow(asked)]
+            self._start([asked for asked in batch if not _slow(asked)], self._batches)
+            for asked in slow:
+                self._start([asked], self._jobs)
+
+    def _start(self, batch: list[Asked], among: set[asyncio.Task[None]]) -> None:
+        if not batch:
+            return
+        task = asyncio.create_task(self._send(batch), name="ask metrics")
+        among.add(task)
+        task.add_done_callback(among.discard)
 
     async def _send(self, batch: list[Asked]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -112,6 +121,11 @@ class Asker:
             self._answered(asked, answers.get(asked.key, failed))
 
 
+def _slow(asked: Asked) -> bool:
+    """Whether a Job answers: it may take minutes, in which no other question may wait for room."""
+    return asked.question is not None and asked.question.metric.job is not None
+
+
 def question_about(check: Check | None, arms: Arms | None, rollout: Rollout) -> Question | None:
     """The question of a check, or None while there is no check, or nobody whom it is about."""
     if check is None or arms is None:
@@ -133,8 +147,9 @@ def question_of(
     # A revision beside itself is never worse: there has to be another one to compare with.
     other = arms.stable if arms.stable.revision != subject.revision else None
     counts = tested(bound)
-    if counts:
-        # Windows that overlap would count an error twice, so one is as long as the interval.
+    if counts or metric.job is not None:
+        # Windows that overlap would count an error twice, so one is as long as the interval. A Job
+        # is run once in each.
         metric = metric.model_copy(update={"window_s": bound.interval_s})
     elif bound.window_s is not None:
         metric = metric.model_copy(update={"window_s": bound.window_s})

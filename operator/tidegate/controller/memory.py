@@ -64,6 +64,7 @@ class Memory:
             self.epoch = next(EPOCHS)
             self.readings.clear()
             self.asked_at.clear()
+            self.asking &= {None}  # a Job may take long: the new question does not wait for the old
         elif imposed != self.imposed:
             names = {*imposed, *self.imposed}
             edited = {name for name in names if imposed.get(name) != self.imposed.get(name)}

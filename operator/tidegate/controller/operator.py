@@ -18,6 +18,7 @@ from tidegate.adapters.hooks.caller import HttpCaller
 from tidegate.adapters.kubernetes.api import Api, connect
 from tidegate.adapters.kubernetes.cluster import KubernetesCluster
 from tidegate.adapters.kubernetes.fence import Fence
+from tidegate.adapters.kubernetes.job_metrics import JobMetrics
 from tidegate.adapters.kubernetes.leases import LeaseLock
 from tidegate.adapters.kubernetes.resources import (
     ROLLOUT_ACTIONS,
@@ -97,7 +98,8 @@ class Operator:
             api, settings.namespaces, self._touched, self._caller
         )
         prometheus = PrometheusMetrics(settings.providers, settings.telemetry, self._clock)
-        self._metrics = metrics = Sources(prometheus, PodMetrics(api, self._clock))
+        jobs = JobMetrics(api, settings.namespaces, self._clock, cluster.rollouts)
+        self._metrics = metrics = Sources(prometheus, PodMetrics(api, self._clock), jobs)
         poster = Poster(api, self._clock, socket.gethostname())
         recorder = Recorder(RunJournal(api))
         interval_s = settings.telemetry.interval_s

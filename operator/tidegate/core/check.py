@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from tidegate.api.check_status import Verdict
 from tidegate.api.checks import Bound, Guard
+from tidegate.api.evidence import CheckEvidence
 from tidegate.api.policy import policy_of_id
+from tidegate.core.observation import Answer, Reading
 from tidegate.core.scoring import Card
+from tidegate.core.testing import tested
+from tidegate.core.weighing import trouble_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +68,26 @@ def without_comparison(
             plain = guard.model_copy(update={"compare": None})
             left.append((replace(check, bound=plain), plain))
     return tuple(left)
+
+
+def with_evidence(
+    probe: Check, readings: tuple[Reading, ...], evidence: Sequence[CheckEvidence]
+) -> tuple[Reading, ...]:
+    """A member's readings with what its test says, each since the test says so.
+
+    What it said before that is not known any more: a reading of then is not decided. A window
+    without a request takes no evidence away, so it says the same.
+    """
+    if not tested(probe.bound):
+        return readings
+    entry = next((one for one in evidence if one.id == probe.id), None)
+    return tuple(_judged(probe.bound, one, entry) for one in readings)
+
+
+def _judged(bound: Bound, reading: Reading, entry: CheckEvidence | None) -> Reading:
+    if reading.answer not in (Answer.OK, Answer.NODATA):
+        return reading
+    if entry is None or entry.since is None or reading.at < entry.since:
+        odd = trouble_of(bound, reading)
+        return replace(reading, verdict=Verdict.ERROR, detail=odd) if odd else reading
+    return replace(reading, answer=Answer.OK, verdict=entry.verdict, detail=entry.said)

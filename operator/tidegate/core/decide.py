@@ -50,11 +50,11 @@ from tidegate.core.decision import (
 )
 from tidegate.core.hook_places import intents
 from tidegate.core.observation import Observed, Problem
+from tidegate.core.proving import by_evidence
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.storing import intent_changed
 from tidegate.core.summary import summarised
 from tidegate.core.switching import as_switch
-from tidegate.core.testing import tested
 from tidegate.core.verdicts import bound_text
 
 
@@ -124,8 +124,8 @@ def _evidence_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:
     """
     if step.reason != reasons.GUARD_BREACHED or stored.evidence == scene.status.evidence:
         return step
-    tripped = [guard for _, guard, _ in breaches(scene) if guard.then == "revert"]
-    return Step(scene.status) if all(tested(guard) for guard in tripped) else step
+    tripped = [check for check, guard, _ in breaches(scene) if guard.then == "revert"]
+    return Step(scene.status) if all(by_evidence(scene, one) for one in tripped) else step
 
 
 def _hooks_noted(stored: RolloutStatus, scene: Scene, step: Step) -> Step:

@@ -7,7 +7,6 @@ once a person resumes: who resumes has understood it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,13 +15,15 @@ from typing import Final, Literal
 from tidegate.api.check_status import CheckStatus, Verdict
 from tidegate.api.checks import Bound, Gate, Guard
 from tidegate.api.evidence import CheckEvidence
-from tidegate.api.rollout import RolloutSpec
+from tidegate.api.limits import MAX_DETAIL_CHARS
 from tidegate.core import failing, looking, weighing
-from tidegate.core.check import Check, id_for
+from tidegate.core.alpha import metric_of, shared_by, tests_of
+from tidegate.core.check import Check
 from tidegate.core.comparing import stable_failed
 from tidegate.core.mismatch import SUSPECT, comparable, mismatched, right_since
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Scene
+from tidegate.core.scoring import OF_MEMBER
 from tidegate.core.testing import Judged, Trial, tested
 from tidegate.core.verdicts import (
     bound_text,
@@ -42,32 +43,6 @@ ABOUT_CHARS: Final = 16
 """Hexadecimal digits of the digest: enough to tell one Rollout's tests apart."""
 
 
-def tests_of(spec: RolloutSpec) -> Iterator[Check]:
-    """Every check that a test judges, in written order, with its id."""
-    for check in _all_checks(spec):
-        if tested(check.bound):
-            yield check
-
-
-def _all_checks(spec: RolloutSpec) -> Iterator[Check]:
-    """Each check of the Rollout, and the same about each variant that it may be asked of."""
-    tried = sorted({name for phase in spec.phases for name, _ in phase.shares})
-    for i, guard in enumerate(spec.guards):
-        yield from _about_each(f"guard/{i}", guard, tried)
-    for place, phase in enumerate(spec.phases):
-        names = [name for name, _ in phase.shares]
-        for i, guard in enumerate(phase.guards):
-            yield from _about_each(f"guard/{place}/{i}", guard, names)
-        for i, gate in enumerate(phase.gates):
-            yield from _about_each(f"gate/{place}/{i}", gate, names)
-
-
-def _about_each(check_id: str, bound: Bound, names: Sequence[str]) -> Iterator[Check]:
-    yield Check(check_id, bound)
-    for name in names:
-        yield Check(id_for(check_id, name), bound, variant=name)
-
-
 def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
     """The evidence of this run's tests, with what was read since; of the last run when none is on.
 
@@ -75,20 +50,49 @@ def gathered(scene: Scene) -> tuple[CheckEvidence, ...]:
     """
     if scene.run is None:
         return scene.status.evidence
-    watched = {check.id for check in scene.checks()}
+    watched = {probe.id for check in scene.checks() for probe in check.probes}
     entries = []
-    for check in tests_of(scene.spec):
-        trial = _trial(scene, check)
+    for check, among in tests_of(scene.rollout):
+        trial = _trial(scene, check, among)
         entry = _understood(scene, trial, _known(scene, trial))
         if check.id in watched:
-            entry = _added(scene, trial, scene.readings(check), entry)
+            readings = scene.readings(check)
+            entry = _added(scene, trial, readings, entry)
+            entry = _member_said(scene, trial, readings, entry)
         if entry is not None:
             entries.append(entry)
     return tuple(entries)
 
 
-def _trial(scene: Scene, check: Check) -> Trial:
-    compare, tests = check.bound.compare, sum(1 for _ in tests_of(scene.spec))
+def _member_said(
+    scene: Scene, trial: Trial, readings: tuple[Reading, ...], entry: CheckEvidence | None
+) -> CheckEvidence | None:
+    """The evidence of a member with what it says: the score takes it from there.
+
+    `since` is when it began to say so: no reading of before passes by what is known now.
+    """
+    if entry is None or OF_MEMBER not in trial.id or not readings:
+        return entry
+    at, before = readings[-1].at, _known(scene, trial)
+    said = _said(scene, trial, readings[-1], entry)
+    began = before.since if before is not None and before.verdict is said.verdict else None
+    since = min(began or at, at)  # a clock that was set back is no change
+    odd = weighing.trouble_of(trial.bound, readings[-1])
+    text = "; ".join(filter(None, (odd, said.text)))[:MAX_DETAIL_CHARS]
+    return entry.model_copy(update={"verdict": said.verdict, "said": text, "since": since})
+
+
+def by_evidence(scene: Scene, check: Check) -> bool:
+    """Whether what fails it is evidence, its own or that of a member of its scorecard."""
+    ids = {probe.id for probe in check.probes}
+    return tested(check.bound) or any(
+        entry.id in ids and entry.verdict is Verdict.FAIL for entry in scene.status.evidence
+    )
+
+
+def _trial(scene: Scene, check: Check, among: int = 0) -> Trial:
+    """`among` is by how many its alpha is divided; 0 where that is still to be found."""
+    compare, tests = check.bound.compare, among or shared_by(scene.rollout, check.id)
     assert compare is not None, "asked only of what a test judges"
     about = _about(scene, check, tests)
     return Trial(check.id, about, check.bound, compare, tests, check.variant)
@@ -99,7 +103,7 @@ def _about(scene: Scene, check: Check, tests: int) -> str:
     bound = check.bound
     run, phase = scene.run, scene.status.phase
     once = bound.compare is not None and bound.compare.test in ONCE
-    metric = scene.rollout.metric(check.id, bound.metric)
+    metric = metric_of(scene.rollout, check)
     parts = (
         (run.number, _tried(scene, check), scene.status.stable_revision) if run else (),
         phase.started_at if phase is not None and once else None,
@@ -174,19 +178,19 @@ def verdict(scene: Scene, check: Check) -> Verdict:
         return latest_verdict(check.bound, readings, scene.now)
     if not readings:
         return Verdict.NODATA
-    return _said(scene, _trial(scene, check), readings[-1]).verdict
+    trial = _trial(scene, check)
+    return _said(scene, trial, readings[-1], _known(scene, trial)).verdict
 
 
-def _said(scene: Scene, trial: Trial, last: Reading) -> Judged:
+def _said(scene: Scene, trial: Trial, last: Reading, known: CheckEvidence | None) -> Judged:
     """The verdict after that reading, and the evidence in words; NODATA when it is stale."""
-    known = _known(scene, trial)
     judged = _judged(trial, known) if known is not None else Judged(Verdict.UNDECIDED, "")
     if not fresh(trial.bound, last.at, scene.now):
         return Judged(Verdict.NODATA, judged.text)
     if (
         last.answer in (Answer.ERROR, Answer.REFUSED)
         or stable_failed(last)
-        or _odd(trial.bound, last)
+        or weighing.trouble_of(trial.bound, last)
     ):
         return Judged(Verdict.ERROR, judged.text)
     if known is None or (known.look is None and not fresh(trial.bound, known.until, scene.now)):
@@ -206,12 +210,7 @@ def _seen_so(scene: Scene, trial: Trial, known: CheckEvidence) -> bool:
 
 def trouble(check: Check, last: Reading) -> str:
     """Why a reading cannot be judged, in the provider's words or in those of its test."""
-    return "; ".join(filter(None, (_odd(check.bound, last), last.detail)))
-
-
-def _odd(bound: Bound, last: Reading) -> str:
-    counts = bound.compare is not None and bound.compare.test == "sequential"
-    return weighing.no_share(last) if counts else ""
+    return "; ".join(filter(None, (weighing.trouble_of(check.bound, last), last.detail)))
 
 
 def _both_measured(trial: Trial, last: Reading) -> bool:
@@ -263,7 +262,8 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
     if not readings:
         return without_readings(check.id, kind, check.bound, previous, scene.now)
     last, trial = readings[-1], _trial(scene, check)
-    said = _said(scene, trial, last)
+    odd = weighing.trouble_of(check.bound, last)
+    said = _said(scene, trial, last, _known(scene, trial))
     measured = said.verdict not in (Verdict.NODATA, Verdict.ERROR)
     shown = _newest(readings) if measured else last
     if measured and shown.value is None and previous is not None:
@@ -278,7 +278,7 @@ def status_of(scene: Scene, check: Check, previous: CheckStatus | None) -> Check
         samples=shown.samples,
         measured_at=shown.at,
         passing_since=_passing_since(check.bound, said.verdict, shown.at, previous),
-        detail="; ".join(filter(None, (_odd(trial.bound, last), said.text, last.detail))),
+        detail="; ".join(filter(None, (odd, said.text, last.detail))),
         severity=severity_of(check.bound),
     )
 

@@ -12,7 +12,7 @@ from tidegate.api.rollout import Rollout, RolloutSpec
 from tidegate.api.status import BEFORE_TRAFFIC, RolloutStatus, RunStatus, Stage
 from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
-from tidegate.core.check import Check, id_for, without_comparison
+from tidegate.core.check import Check, id_for, with_evidence, without_comparison
 from tidegate.core.decision import Effect, Note
 from tidegate.core.measured import is_sent, least, of_revision, variant_since
 from tidegate.core.measures import asked_now
@@ -305,7 +305,7 @@ class Scene:
         and a pre-flight asks about no revision.
         """
         if check.card is not None:
-            parts = [self.readings(probe) for probe in check.probes]
+            parts = [with_evidence(p, self.readings(p), self.status.evidence) for p in check.probes]
             return self._timed(check, scores(check.card, parts))
         raw = self._timed(check, self.observed.readings.get(check.id, ()))
         since = self.measured_from(check.variant)

@@ -3,7 +3,8 @@
 A card's members are asked together, each as a question of its own, under `<check id>:<metric>`:
 no check's id has a colon. Their readings are put together in rounds, and each round is one reading
 of the card: its value is the score, its time that of the oldest member in it, its verdict the
-card's. From there on a score is what any metric is: `breaches`, `of` and `for` count rounds.
+card's. From there on a score is what any metric is: `breaches`, `of` and `for` count rounds. A
+member that a test judges says what its evidence says, and is missing until that is decided.
 
 The score is that of Kayenta's canary judge (Spinnaker, "Canary judge", ScoreJudge): 100 times the
 weight of what passes over the weight of what was measured.
@@ -23,8 +24,11 @@ from tidegate.api.checks import Bound, Gate
 from tidegate.api.scorecards import Scorecard
 from tidegate.core.comparing import against
 from tidegate.core.observation import Answer, Reading
+from tidegate.core.testing import tested
 from tidegate.core.verdicts import bound_text, judge
 
+OF_MEMBER: Final = ":"
+"""Between the id of a check and the metric of a member in the member's id."""
 FULL: Final = 100.0
 """The score of a card whose members all pass; a coverage of everything, in percent."""
 ABOUT_CHARS: Final = 16
@@ -117,10 +121,11 @@ def scored(
 
 @lru_cache(maxsize=CARDS_KEPT)
 def _card(named: Scorecard, check_id: str, interval_s: float, *, gate: bool) -> Card:
+    kind = Gate if gate else Bound  # a gate's tests have to show another thing
     parts = tuple(
         Part(
-            id=f"{check_id}:{member.metric}",
-            bound=Bound(
+            id=f"{check_id}{OF_MEMBER}{member.metric}",
+            bound=kind(
                 metric=member.metric,
                 min=member.min,
                 max=member.max,
@@ -279,6 +284,8 @@ def _part(part: Part, reading: Reading | None, verdict: Verdict) -> str:
     """Such as `success 0.93 (must be >= 0.95) fails, weight 25`."""
     about = f"weight {part.weight}{', critical' if part.critical else ''}"
     name, said = part.bound.metric, _WORDS[verdict]
+    if reading is not None and verdict in _MEASURED and tested(part.bound):
+        return f"{name} (must be {bound_text(part.bound)}) {said}: {reading.detail}, {about}"
     if reading is not None and verdict in _MEASURED:
         value = f"{reading.value:.4g}{against(part.bound, reading)}"
         return f"{name} {value} (must be {bound_text(part.bound)}) {said}, {about}"

@@ -11,6 +11,7 @@ from tidegate.core import reasons
 from tidegate.core.decision import Effect, Note, SetWeight
 from tidegate.core.hook_places import intents
 from tidegate.core.policing import same
+from tidegate.core.scoring import OF_MEMBER
 
 REFRESH_S = 10.0
 """Measured values alone are written no more often than this; a verdict that flips is at once."""
@@ -45,7 +46,8 @@ def _route_missing(status: RolloutStatus) -> bool:
 
 def _shown(status: RolloutStatus) -> set[str]:
     """Guards that fail by their evidence, which is nowhere but in the status."""
-    tested = {entry.id for entry in status.evidence}
+    said = (None, Verdict.FAIL)  # None: its check tells it
+    tested = {one.id.partition(OF_MEMBER)[0] for one in status.evidence if one.verdict in said}
     failing = (one for one in status.checks if one.verdict is Verdict.FAIL)
     return {one.id for one in failing if one.kind == "guard" and one.id in tested}
 

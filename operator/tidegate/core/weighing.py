@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Final
 
 from tidegate.api.check_status import Verdict
+from tidegate.api.checks import Bound
 from tidegate.api.evidence import CheckEvidence
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.statistics.rates import rate_ratio
@@ -66,6 +67,12 @@ def no_share(reading: Reading) -> str:
         if value is not None and isfinite(value) and not 0.0 <= value <= 1.0:
             return f"{arm}: {value:.4g} is no share of requests from 0 to 1, which a test counts"
     return ""
+
+
+def trouble_of(bound: Bound, reading: Reading) -> str:
+    """The same, of a reading that a sequential test counts; "" of any other."""
+    counts = bound.compare is not None and bound.compare.test == "sequential"
+    return no_share(reading) if counts else ""
 
 
 def added(

@@ -31,6 +31,7 @@ def doubts(spec: RolloutSpec, scrape_s: float) -> tuple[FieldProblem, ...]:
         *_intervals(spec, scrape_s),
         *_contradictions(spec),
         *_unused(spec),
+        *_untried(spec),
         *_without_guards(spec),
         *_samples(spec),
         *_ways_down(spec),
@@ -106,6 +107,17 @@ def _unused(spec: RolloutSpec) -> Iterator[FieldProblem]:
             )
 
 
+def _untried(spec: RolloutSpec) -> Iterator[FieldProblem]:
+    for index, metric in enumerate(spec.metrics):
+        if metric.job is not None:
+            yield FieldProblem(
+                f"spec.metrics[{index}].job",
+                f"lint and backtest cannot try metric {metric.name!r}, for a Job brings it, and a "
+                "guard on it sees a bad release only at the end of its next run; put a guard on "
+                "requests beside it",
+            )
+
+
 def _without_guards(spec: RolloutSpec) -> Iterator[FieldProblem]:
     if spec.guards:
         return
@@ -124,7 +136,7 @@ def _samples(spec: RolloutSpec) -> Iterator[FieldProblem]:
         if metric is None or tested(bound):
             continue
         card = f" in scorecard {whole.scorecard}" if whole.scorecard is not None else ""
-        known = metric.template is not None or metric.samples is not None
+        known = metric.query is None or metric.samples is not None
         if bound.min_samples is not None and not known:
             yield FieldProblem(
                 path if card else f"{path}.minSamples",
@@ -192,8 +204,8 @@ def _jumps(spec: RolloutSpec) -> Iterator[FieldProblem]:
 
 
 def scraped(metric: Metric) -> bool:
-    """Whether its values come from scrapes; the API server tells of pods as they change."""
-    return metric.template not in KUBERNETES_TEMPLATES
+    """Whether its values come from scrapes; neither Jobs nor what the API server tells do."""
+    return metric.job is None and metric.template not in KUBERNETES_TEMPLATES
 
 
 def _window_s(spec: RolloutSpec, bound: Bound) -> float:

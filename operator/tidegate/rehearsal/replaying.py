@@ -18,9 +18,10 @@ from tidegate.api.constants import KUBERNETES_TEMPLATES
 from tidegate.api.evidence import CheckEvidence
 from tidegate.api.rollout import RolloutSpec
 from tidegate.core import weighing
-from tidegate.core.check import Check
+from tidegate.core.alpha import own_tests
+from tidegate.core.check import Check, with_evidence
 from tidegate.core.observation import Reading
-from tidegate.core.proving import ONCE, tests_of
+from tidegate.core.proving import ONCE
 from tidegate.core.scene import USUAL
 from tidegate.core.scoring import scored, scores
 from tidegate.core.testing import Trial, tested
@@ -36,6 +37,7 @@ from tidegate.core.verdicts import (
 Readings = Mapping[str, Sequence[Reading]]
 """By the id of what was asked: of a scorecard, each of its members."""
 NOT_ASKED: Final = "it is asked of the API server, which keeps no history"
+NOT_RUN: Final = "a Job brings its value, which leaves no history"
 NOT_LOOKED: Final = "its test looks once, at the end of a hold, and a recording has no phases"
 
 
@@ -97,7 +99,11 @@ def _watched(spec: RolloutSpec, check_id: str, bound: Guard | Gate, phase: str) 
     kube = {one.name for one in spec.metrics if one.template in KUBERNETES_TEMPLATES}
     if any(probe.bound.metric in kube for probe in check.probes):
         return Watched(check, phase, NOT_ASKED)
-    once = bound.compare is not None and bound.compare.test in ONCE
+    jobs = {one.name for one in spec.metrics if one.job is not None}
+    if any(probe.bound.metric in jobs for probe in check.probes):
+        return Watched(check, phase, NOT_RUN)
+    compared = (probe.bound.compare for probe in check.probes)
+    once = any(compare is not None and compare.test in ONCE for compare in compared)
     return Watched(check, phase, NOT_LOOKED if once else "")
 
 
@@ -114,6 +120,7 @@ def outcome(spec: RolloutSpec, one: Watched, readings: Readings, began: datetime
     )
     if one.why_not:
         return first
+    readings = _with_evidence(spec, one.check, readings, began)
     known = _known(one.check, readings, began)
     if not known:
         return replace(first, not_judged="there was no moment to measure it")
@@ -136,6 +143,41 @@ def _known(check: Check, readings: Readings, began: datetime) -> tuple[Reading, 
     return tuple(
         replace(one, early=one.at < counts, due=unmeasured and one.at >= counts) for one in raw
     )
+
+
+def _with_evidence(
+    spec: RolloutSpec, check: Check, readings: Readings, began: datetime
+) -> Readings:
+    """The readings, those of members with a test with what it said after each of them."""
+    if check.card is None:
+        return readings
+    tests = {probe.id: probe for probe in check.probes if tested(probe.bound)}
+    judged = {
+        test_id: tuple(_weighed(spec, probe, readings.get(test_id, ()), began))
+        for test_id, probe in tests.items()
+    }
+    return {**readings, **judged}
+
+
+def _weighed(
+    spec: RolloutSpec, probe: Check, readings: Sequence[Reading], began: datetime
+) -> Iterator[Reading]:
+    trial, kept = _trial(spec, probe), None
+    for reading in readings:
+        kept = weighing.added(trial, (reading,), kept, began)
+        entry = None
+        if kept is not None:
+            said = weighing.judged(trial, kept)
+            told = {"verdict": said.verdict, "said": said.text, "since": reading.at}
+            entry = kept.model_copy(update=told)
+        yield from with_evidence(probe, (reading,), (entry,) if entry is not None else ())
+
+
+def _trial(spec: RolloutSpec, check: Check) -> Trial:
+    """Its tests share alpha with those of no policy: nobody knows which held then."""
+    compare = check.bound.compare
+    assert compare is not None, "asked only of what a test judges"
+    return Trial(check.id, "", check.bound, compare, sum(1 for _ in own_tests(spec)))
 
 
 def _plain(one: Watched, readings: Readings, known: Sequence[Reading], first: Outcome) -> Outcome:
@@ -179,9 +221,7 @@ def _ends(check: Check, readings: Readings, at: datetime) -> Iterator[datetime]:
 def _tested(
     spec: RolloutSpec, one: Watched, known: Sequence[Reading], began: datetime, first: Outcome
 ) -> Outcome:
-    bound, compare = one.bound, one.bound.compare
-    assert compare is not None, "asked only of what a test judges"
-    trial = Trial(one.check.id, "", bound, compare, sum(1 for _ in tests_of(spec)))
+    bound, trial = one.bound, _trial(spec, one.check)
     if not any(reading.samples is not None for reading in known if reading.value is not None):
         return replace(first, not_judged="its requests cannot be counted", verdicts=None)
     wanted = Verdict.PASS if isinstance(bound, Gate) else Verdict.FAIL

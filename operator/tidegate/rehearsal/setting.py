@@ -158,7 +158,7 @@ def _scripted(
         rate=metric.template in RATE_TEMPLATES and script is None,
         of_pods=metric.template in POD_TEMPLATES,
         counts=metric.template in COUNT_TEMPLATES & KUBERNETES_TEMPLATES,
-        sampled=metric.template is not None or metric.samples is not None,
+        sampled=metric.query is None or metric.samples is not None,
     )
 
 

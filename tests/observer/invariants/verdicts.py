@@ -15,6 +15,7 @@ from tests.observer.world import World
 CLOCKS = timedelta(milliseconds=50)
 HISTORY_MAX = 64
 CONFIDENCE = 0.95
+POLICY = "policy/"
 """Of a test that says nothing else."""
 NEAR = 1e-9
 """Relative difference between a value and the bound that it is compared with, for rounding."""
@@ -119,15 +120,32 @@ def _shown(rollout: Body, check: Body) -> Iterator[str]:
         return
     name, tests = str(check.get("id")), _tests(rollout)
     known = {one.get("id"): one for one in part(rollout, "status", "evidence") or ()}
+    if name.startswith(POLICY) and name in known:
+        return  # what its alpha is the policy says, which is another object
     if name not in known or name not in tests:
         yield f"{name} is stored as pass without evidence"
         return
-    alpha = (1.0 - tests[name].get("confidence", CONFIDENCE)) / len(tests)
+    halves = 2 if any(one.startswith(POLICY) for one in known if one) else 1
+    among = halves * (len(tests) + _in_scores(rollout))
+    alpha = (1.0 - tests[name].get("confidence", CONFIDENCE)) / among
     once = tests[name]["test"] != "sequential"
     look = known[name].get("look") or {}
     least_p = look.get("pNotWorse", 1.0) if once else known[name]["totals"][-1]
     if (least_p <= alpha) is not (check.get("kind") == "gate"):
         yield f"{name} is stored as pass with p {least_p:g} and its part of alpha {alpha:g}"
+
+
+def _in_scores(rollout: Body) -> int:
+    """Tests of members, once for each guard and gate that asks for their score."""
+    spec = part(rollout, "spec") or {}
+    tests = {
+        card["name"]: sum(1 for one in card["members"] if (one.get("compare") or {}).get("test"))
+        for card in spec.get("scorecards") or ()
+    }
+    bounds = [*(spec.get("guards") or ())]
+    for phase in spec.get("phases") or ():
+        bounds += [*(phase.get("guards") or ()), *(phase.get("gates") or ())]
+    return sum(tests.get(bound.get("scorecard"), 0) for bound in bounds)
 
 
 def _tests(rollout: Body) -> dict[str, Body]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import Any, Final
@@ -63,8 +64,31 @@ def environment(rollout: Rollout, entry: HookStatus) -> list[dict[str, str]]:
     ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a Job is made for: its end after `timeout_s`, kept `kept_s` after it, told `told`."""
+
+    name: str
+    timeout_s: float
+    kept_s: int
+    labels: Mapping[str, str]
+    told: list[dict[str, str]]
+
+
 def job_body(rollout: Rollout, hook: HookWork, entry: HookStatus, cron_job: Body) -> dict[str, Any]:
     """The Job of one try. Raises ValueError for a CronJob that has no usable template."""
+    order = Order(
+        name=entry.job,
+        timeout_s=hook.timeout_s,
+        kept_s=KEPT_S,
+        labels={LABEL_HOOK: entry.name},
+        told=environment(rollout, entry),
+    )
+    return ordered(rollout, order, cron_job)
+
+
+def ordered(rollout: Rollout, order: Order, cron_job: Body) -> dict[str, Any]:
+    """A Job of the Rollout, from the template of that CronJob. Raises ValueError as above."""
     template = _object((cron_job.get("spec") or {}).get("jobTemplate"))
     metadata, spec = _object(template.get("metadata")), deepcopy(_object(template.get("spec")))
     pod = _object(_object(spec.get("template")).get("spec"))
@@ -74,23 +98,22 @@ def job_body(rollout: Rollout, hook: HookWork, entry: HookStatus, cron_job: Body
         spec.pop(field, None)
     spec |= {
         "backoffLimit": 0,
-        "activeDeadlineSeconds": ceil(hook.timeout_s),
-        "ttlSecondsAfterFinished": KEPT_S,
+        "activeDeadlineSeconds": ceil(order.timeout_s),
+        "ttlSecondsAfterFinished": order.kept_s,
         "suspend": False,
     }
     pod["restartPolicy"] = "Never"
-    told = environment(rollout, entry)
     for kind in ("initContainers", "containers"):
         for container in pod.get(kind) or ():
-            container["env"] = _with(container.get("env") or (), told)
+            container["env"] = _with(container.get("env") or (), order.told)
     labels = {**_object(metadata.get("labels")), LABEL_ROLLOUT: rollout_label(rollout)}
     return {
         "apiVersion": JOBS.api_version,
         "kind": JOBS.kind,
         "metadata": {
-            "name": entry.job,
+            "name": order.name,
             "namespace": rollout.namespace,
-            "labels": {**labels, LABEL_HOOK: entry.name},
+            "labels": {**labels, **order.labels},
             "annotations": dict(_object(metadata.get("annotations"))),
             "ownerReferences": [owner_reference(rollout)],
         },
