@@ -116,11 +116,11 @@ def test_what_was_undone_is_tried_again_only_when_asked():
 def test_a_proven_revision_is_released_without_phases_on_the_fast_track(revisions, phases):
     operator = promoted(Setting(), rollout_spec(), "B")
     operator.edit(fast_track=FastTrack(revisions=revisions))
-    operator.watch.phases_seen.clear()
+    operator.watch.passing.phases_seen.clear()
     retarget(operator, "A")
     finish(operator, until_s=LONG_S * 2)
     assert operator.status.stable_revision == "A"
-    assert bool(operator.watch.phases_seen) == phases
+    assert bool(operator.watch.passing.phases_seen) == phases
     assert operator.world.failed == 0
 
 
@@ -138,11 +138,11 @@ def test_the_fast_track_keeps_the_guards_on():
 def test_only_the_last_revisions_are_on_the_fast_track(revisions, phases):
     operator = promoted(Setting(), rollout_spec(), "B", "C")
     operator.edit(fast_track=FastTrack(revisions=revisions))
-    operator.watch.phases_seen.clear()
+    operator.watch.passing.phases_seen.clear()
     retarget(operator, "A")
     finish(operator, until_s=LONG_S * 3)
     assert operator.status.stable_revision == "A"
-    assert bool(operator.watch.phases_seen) == phases
+    assert bool(operator.watch.passing.phases_seen) == phases
 
 
 def test_an_undo_gets_through_while_the_provider_is_down():

@@ -49,8 +49,12 @@ Picks: TypeAlias = tuple[Pick, ...]
 
 def picks_of(spec: RolloutSpec, phase: Phase) -> Picks:
     """What the header routes of a phase have to say."""
-    copies = (Mirrored(phase.mirror.percent),) if phase.mirror else ()
-    return phase.match + kept_share(spec, phase.weight, phase.shares) + copies
+    return phase.match + kept_share(spec, phase.weight, phase.shares) + copies_of(phase)
+
+
+def copies_of(phase: Phase) -> tuple[Mirrored, ...]:
+    """The copies that a phase asks for; () without any."""
+    return (Mirrored(phase.mirror.percent),) if phase.mirror else ()
 
 
 def kept_share(spec: RolloutSpec, weight: int, arms: Shares = ()) -> tuple[Kept, ...]:

@@ -26,7 +26,7 @@ from tidegate.core.convergence import Arm, Seen, idle, realised_at, share, some
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, unanswered
-from tidegate.core.picks import Picks, kept_share, picks_of
+from tidegate.core.picks import Picks, copies_of, kept_share, picks_of
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.steering import (
     canary_alive,
@@ -107,7 +107,8 @@ def _may_stay(scene: Scene, phase: Phase) -> tuple[Picks, Shares]:
     """
     arms = variants.in_place(scene)
     whole = arms in ((), phase.shares)
-    return phase.match + (kept_share(scene.spec, phase.weight, arms) if whole else ()), arms
+    kept = kept_share(scene.spec, phase.weight, arms) if whole else ()
+    return phase.match + kept + copies_of(phase), arms
 
 
 def _phase_gone(scene: Scene) -> Step:
