@@ -161,6 +161,9 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
             [{k: v for k, v in METRIC.items() if k != "template"} | {"query": "vector(0)"}],
         ),
     ),
+    "spec.metrics[].job": (
+        ("metrics", [{"name": "errors", "job": {"cronJob": "survey", "timeout": "30s"}}]),
+    ),
     "spec.scorecards": (METRICS, CARDS),
     "spec.scorecards[].members[].compare": (
         METRICS,

@@ -68,6 +68,17 @@ REFUSED: list[tuple[str, Any, str]] = [
         "set exactly one of template (built in), query (your own PromQL) and job",
     ),
     ("metrics.0.template", None, "set exactly one of template (built in), query"),
+    ("metrics.0.job", {"cronJob": "survey"}, "set exactly one of template (built in), query"),
+    (
+        "metrics.0",
+        {"name": "error-rate", "job": {"cronJob": "survey"}, "samples": "up"},
+        "a job brings its samples itself and asks no provider",
+    ),
+    (
+        "metrics.0",
+        {"name": "error-rate", "job": {"cronJob": "survey", "timeout": "10ms"}},
+        "timeout must be at least 1s",
+    ),
     ("metrics.0.window", "10ms", "window must be at least 1s"),
     ("metrics.1.quantile", 1, "should be less than 1"),
     ("metrics.1.threshold", "0.5ms", "threshold must be 1ms to 10m"),

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.api
 POLICIES = "rolloutpolicies.tidegate.io"
 METRIC = {"name": "errors", "template": "istio-error-rate"}
 GUARD = {"metric": "errors", "max": 0.01}
+TESTED = {"metric": "errors", "compare": {"to": "stable", "test": "sequential", "margin": 1.2}}
 MISTAKE = {"metrics": [{"name": "errors", "template": "istio-errors"}]}
 """A template that there is not, which only the operator can know."""
 DEADLINE_S = 60
@@ -173,6 +174,7 @@ def test_a_gate_of_a_rollout_may_ask_for_a_metric_of_a_policy(stage: Stage) -> N
         ({"guards": [{"scorecard": "health"}]}, "a policy has no scorecards"),
         ({"guards": [GUARD | {"warnMax": 1}]}, "warnMax must be less than max"),
         ({"guards": [GUARD | {"failures": 2, "of": 3}]}, "set one of the two"),
+        ({"guards": [TESTED] * 5}, "at most 4 guards of a policy may have a test"),
     ],
 )
 def test_a_guard_that_a_policy_cannot_have_is_refused_by_the_api_server(

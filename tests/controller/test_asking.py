@@ -84,7 +84,9 @@ async def test_questions_to_jobs_take_no_room_from_others(asking, monkeypatch):
         asking.asker.ask([check("slow", SURVEY)])
         await until(lambda: asking.metrics.asked)
         asking.asker.ask([check("quick")])
-        await until(lambda: asking.answers)
+        with suppress(TimeoutError):
+            await until(lambda: asking.answers)
+    assert len(asking.answers) == 1
 
 
 async def test_traffic_of_all_rollouts_is_one_question(asking):

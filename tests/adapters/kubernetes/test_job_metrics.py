@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -159,7 +160,9 @@ async def test_who_asks_again_in_the_same_tick_waits_for_the_next(fake, jobs, cl
 )
 async def test_another_run_revision_or_metric_has_a_job_of_its_own(fake, jobs, other):
     both = [asyncio.create_task(answer(jobs, one)) for one in (question(), other)]
-    await until(lambda: len(made_jobs(fake)) == 2)
+    with suppress(TimeoutError):
+        await until(lambda: len(made_jobs(fake)) == 2)
+    assert len(made_jobs(fake)) == 2
     for task in both:
         task.cancel()
 
