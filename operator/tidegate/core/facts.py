@@ -108,9 +108,9 @@ def _traffic(
     )
 
 
-def _told(picks: Picks | None) -> tuple[str, str, int]:
+def _told(picks: Picks | None) -> tuple[str, str, int | None]:
     """Whom header routes match, the cookie that keeps users, and the share that is copied."""
-    return match_text(picks), cookie_of(picks), copied_of(picks)
+    return match_text(picks), cookie_of(picks), copied_of(picks) or None
 
 
 def _still_unused(scene: Scene) -> tuple[Draining, ...]:
