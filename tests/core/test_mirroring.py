@@ -53,7 +53,7 @@ def shadow(*routes, since_s=280, said=50, **fields):
 
 def entering(**fields):
     entered = PhaseStatus(index=0, name="ten", entered_at=ago(290))
-    return shadow(route(()), said=0, **fields).status_with(phase=entered)
+    return shadow(route(()), said=None, **fields).status_with(phase=entered)
 
 
 def _abort(case: Case):
@@ -83,7 +83,7 @@ def test_none_comes_before_what_a_weight_waits_for(fields):
 
 
 def test_the_status_says_how_many_and_since_when():
-    fresh = shadow(said=0).decided().status.traffic
+    fresh = shadow(said=None).decided().status.traffic
     assert (fresh.mirror, fresh.match) == (50, "")
     assert fresh.weight_since == NOW
     kept = shadow().decided().status.traffic

@@ -17,8 +17,8 @@ class TrafficStatus(ApiModel):
     sticky: ShortText = Field(
         "", description="Cookie by which each user is kept where the weight has put them."
     )
-    mirror: Percent = Field(
-        0, description="Share of requests that are copied to the canary, in percent."
+    mirror: Percent | None = Field(
+        None, description="Share of requests that are copied to the canary, in percent."
     )
     variants: Detail = Field("", description="What variants get, such as `a 25 %, b 25 %`.")
     weight_since: Timestamp | None = Field(

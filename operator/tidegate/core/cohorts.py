@@ -61,7 +61,7 @@ def and_matched(picks: Picks) -> str:
     return and_told(match_text(picks), cookie_of(picks), copied_of(picks))
 
 
-def and_told(match: str, cookie: str, mirror: int) -> str:
+def and_told(match: str, cookie: str, mirror: int | None) -> str:
     """The same, from what the status says of both."""
     matched = f" and all requests with {match}" if match else ""
     kept_by = f", each user kept by cookie {cookie}" if cookie else ""

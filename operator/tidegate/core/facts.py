@@ -118,12 +118,12 @@ def _traffic(
     )
 
 
-def _told(picks: Picks | None) -> tuple[str, str, int]:
+def _told(picks: Picks | None) -> tuple[str, str, int | None]:
     """Whom header routes match, the cookie that keeps users, and the share that is copied."""
-    return match_text(picks), cookie_of(picks), copied_of(picks)
+    return match_text(picks), cookie_of(picks), copied_of(picks) or None
 
 
-def _said(there: TrafficStatus) -> tuple[int, str, str, int, str]:
+def _said(there: TrafficStatus) -> tuple[int, str, str, int | None, str]:
     """What the routes said when they were last seen alike."""
     return there.weight, there.match, there.sticky, there.mirror, there.variants
 
