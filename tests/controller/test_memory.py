@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from tests.controller.fakes import NOON
+from tests.views.bodies import rollout
 from tidegate.api.status import RolloutStatus
-from tidegate.controller.memory import Memory
+from tidegate.controller.memory import Memory, asked_of
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.verdicts import READINGS_MAX
 
@@ -53,6 +54,15 @@ def test_the_same_run_with_the_same_checks_goes_on():
     kept.keep("guard/0", reading(1))
     kept.begin(1, "a")
     assert (kept.epoch, len(kept.snapshot()["guard/0"])) == (epoch, 1)
+
+
+def test_an_edit_of_a_preflight_is_one_of_what_check_ids_point_into():
+    def asked(most: float):
+        gates = [{"metric": "latency", "max": most}]
+        return asked_of(rollout(preflight={"gates": gates}))
+
+    assert asked(0.7) == asked(0.7)
+    assert asked(0.7) != asked(0.8)
 
 
 def test_no_two_rollouts_share_an_epoch():
