@@ -78,6 +78,19 @@ PREFLIGHT = {
 }
 PAIR = {"stable": "shop-stable", "canary": "shop-canary"}
 
+VARIANTS: Edit = (
+    "variants",
+    [{"name": "a", "subset": "blue", "patch": {"metadata": {"annotations": {"text": "a"}}}}],
+)
+MEASURE = {"metric": "errors", "better": "lower", "interval": "1s"}
+EXPERIMENT = {
+    "decide": "winner",
+    "metrics": [MEASURE],
+    "margin": 1.2,
+    "confidence": 0.95,
+    "stopEarly": True,
+}
+
 BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.selector.matchExpressions": (
         ("selector.matchExpressions", [{"key": "app", "operator": "In", "values": ["shop"]}]),
@@ -210,6 +223,9 @@ BEARERS: dict[str, tuple[Edit, ...]] = {
     "spec.phases[].match[].sourceLabels": (("phases.0.match", [{"sourceLabels": {"app": "web"}}]),),
     "spec.phases[].mirror": (("phases.0.weight", 0), ("phases.0.mirror", {"percent": 50})),
     "spec.traffic.sticky": (("traffic.sticky", {"cookie": "shop-user", "maxAge": "1h"}),),
+    "spec.variants": (VARIANTS,),
+    "spec.phases[].variants": (VARIANTS, ("phases.0.variants", [{"name": "a", "weight": 25}])),
+    "spec.phases[].experiment": (METRICS, ("phases.0.experiment", EXPERIMENT)),
     "spec.phases[].approval": (
         ("phases.0.approval", {"required": 1, "groups": ["release-managers"], "expiry": "1h"}),
     ),
@@ -266,6 +282,12 @@ VALUES: dict[str, Values] = {
     "spec.phases[].hold": {"other": "2h"},
     "spec.capacity.headroom": {"other": "20%", "least": "0%", "most": "100%", "beyond": "101%"},
     "spec.traffic.settle": {"other": "100ms"},
+    "spec.variants[].patch": {
+        "other": {"metadata": {"annotations": {"text": "b"}}},
+        "least": {},
+        "odd": {"$patch": "replace"},
+        "no-labels": {"metadata": {"labels": None}},
+    },
     "spec.drain.min": {"other": "400ms"},
     "spec.guards[].of": {"other": 3},
     "spec.phases[].guards[].of": {"other": 3},

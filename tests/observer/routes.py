@@ -17,6 +17,8 @@ ROUTES = frozenset({"VirtualService", "HTTPRoute"})
 """Kinds that have the weights."""
 DESTINATIONS = frozenset({"DestinationRule", "Service"})
 """Kinds that say which pods a destination selects."""
+ENDS = ("stable", "canary")
+"""The roles that every Rollout has."""
 HEADER_ROUTE = re.compile(r"tidegate\.(?P<rollout>.+)\.\d+")
 """Names of routes that the operator adds: whose, and for which of its managed routes."""
 
@@ -38,6 +40,13 @@ class Claim:
     rollout: str = ""
     managed: Body | None = None
     """What the Rollout says of a route that is made for it."""
+    arms: tuple[str, ...] = ()
+    """Subsets of the variants of experiments."""
+
+    @property
+    def subsets(self) -> tuple[str, ...]:
+        """The subsets whose labels it writes."""
+        return (*self.rule[1:], *self.arms) if self.rule is not None else ()
 
     def names(self, kind: str, key: Key) -> bool:
         """Whether that object is one of those it moves."""
@@ -66,18 +75,23 @@ class RouteShares:
     weights: tuple[Any, ...]
     percent: bool = True
     """Whether weights must sum to 100 whoever has them; else they are proportions."""
+    arm_places: tuple[int, ...] = ()
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where our destinations stand, stable first; one that is not there has no place."""
+        ends = (self.stable_place, self.canary_place)
+        return (*(place for place in ends if place is not None), *self.arm_places)
 
     @property
     def ours(self) -> tuple[Any, ...]:
-        """Our weights, stable first; a destination that is not there has none."""
-        places = (self.stable_place, self.canary_place)
-        return tuple(self.weights[place] for place in places if place is not None)
+        """Our weights, stable first."""
+        return tuple(self.weights[place] for place in self.places)
 
     @property
     def shared(self) -> bool:
         """Whether somebody else has weight in it."""
-        places = (self.stable_place, self.canary_place)
-        return any(weight for i, weight in enumerate(self.weights) if i not in places)
+        return any(weight for i, weight in enumerate(self.weights) if i not in self.places)
 
     def share(self, role: str) -> int:
         """What the destination gets of what is ours, in percent, rounded up; 0 without it."""
@@ -124,6 +138,10 @@ def claim_of(rollout: Body) -> Claim | None:
         services=(str(services.get("stable")), str(services.get("canary"))) if services else None,
         rollout=name,
         managed=router.get("managed"),
+        arms=tuple(
+            str(one.get("subset") or one.get("name"))
+            for one in part(rollout, "spec", "variants") or ()
+        ),
     )
 
 
@@ -143,7 +161,9 @@ def shares(claim: Claim, routes: Body, rule: Body | None) -> list[RouteShares]:
         weights = tuple(entry.get("weight", 0) for entry in entries)
         name = str(route.get("name") or f"{kind} {index}")
         path = ("spec", kind, index, "route")
-        found.append(RouteShares(name, path, places.get("stable"), places.get("canary"), weights))
+        arms = [place for role, place in places.items() if role not in ENDS and place is not None]
+        stable, canary = places.get("stable"), places.get("canary")
+        found.append(RouteShares(name, path, stable, canary, weights, arm_places=tuple(arms)))
     return found
 
 
@@ -219,11 +239,13 @@ def bare(header_route: Body) -> Body:
 
 
 def _destinations(claim: Claim, rule: Body | None) -> Iterator[tuple[str, tuple[str, str]]]:
-    """(role, (host, subset)) of the two destinations."""
+    """(role, (host, subset)) of the two destinations, and of each variant's subset."""
     if claim.rule is not None and rule is not None:
         host = str(part(rule, "spec", "host") or "")
         yield "stable", (host, claim.rule[1])
         yield "canary", (host, claim.rule[2])
+        for subset in claim.arms:
+            yield f"variant/{subset}", (host, subset)
     elif claim.services is not None:
         yield "stable", (claim.services[0], "")
         yield "canary", (claim.services[1], "")

@@ -146,7 +146,8 @@ def test_a_bad_arm_sends_every_arm_back_in_the_same_write(setting, arm):
 @pytest.mark.parametrize("count", some_of(range(1, 40)))
 @pytest.mark.parametrize("bad", [(), ("B-a",)])
 def test_a_crash_after_any_write_changes_nothing_about_the_outcome(count, bad):
-    operator = begun(with_bad(Setting(), *bad), experiment(*WITHIN))
+    spec = experiment(*WITHIN, sticky=STICKY if count % 2 else None)
+    operator = begun(with_bad(Setting(), *bad), spec)
     operator.crash_after = frozenset({count})
     finish(operator)
     assert operator.status.stable_revision == ("A" if bad else "B")

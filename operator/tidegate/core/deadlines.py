@@ -31,7 +31,7 @@ def counted_since(scene: Scene) -> datetime | None:
         return None
     if awaited(scene.spec, scene.status, scene.now) is not None and not obstacle_to_pass(scene):
         return None  # as in a pause: it waits for people alone
-    if waits_for_people(scene) and not obstacle_to_pass(scene):
+    if waits_for_people(scene):
         return None
     if freezing.current(scene) is not None:
         return None

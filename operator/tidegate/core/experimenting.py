@@ -17,6 +17,7 @@ from tidegate.core import reasons
 from tidegate.core.decision import Note
 from tidegate.core.experiments import phase_on
 from tidegate.core.journal import note_run
+from tidegate.core.measuring import obstacle_to_pass
 from tidegate.core.mismatch import SUSPECT, mismatched
 from tidegate.core.scene import Scene, Step, changed
 
@@ -76,13 +77,13 @@ def obstacle(scene: Scene) -> Step | None:
 
 
 def waits_for_people(scene: Scene) -> bool:
-    """Whether a winner is named that Git or a person has to follow."""
+    """Whether a winner is named that Git or a person has to follow, and nothing else is left."""
     phase, status = phase_on(scene), scene.status
     known = status.experiment
     if phase is None or phase.experiment is None or known is None or scene.observing:
         return False
     named = known.outcome == DECIDED and known.winner != CANARY
-    return phase.experiment.decide == "winner" and named
+    return phase.experiment.decide == "winner" and named and not obstacle_to_pass(scene)
 
 
 def _to_follow(winner: str) -> str:

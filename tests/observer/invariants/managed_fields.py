@@ -80,7 +80,7 @@ def _leave_out(change: Change, body: dict[str, Any], world: World) -> None:
         case "DestinationRule":
             for _, claim in world.claims_on(change.kind, change.key):
                 for subset in spec.get("subsets") or ():
-                    if claim.rule is not None and subset.get("name") in claim.rule[1:]:
+                    if subset.get("name") in claim.subsets:
                         subset.pop("labels", None)
         case _:
             pass
@@ -110,9 +110,8 @@ def _leave_out_weights(change: Change, body: dict[str, Any], world: World) -> No
             entries: Any = body
             for step in route.entries:
                 entries = entries[step]
-            for place in (route.stable_place, route.canary_place):
-                if place is not None:
-                    entries[place].pop("weight", None)
+            for place in route.places:
+                entries[place].pop("weight", None)
         if claim.managed is not None:
             _leave_out_made(body["spec"])
         listed = body["spec"].get("rules" if claim.kind == "HTTPRoute" else "http")

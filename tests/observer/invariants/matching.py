@@ -18,8 +18,9 @@ REQUEST_ID = "x-request-id"
 def header_routes_are_copies(change: Change, world: World) -> Iterator[str]:
     """I21: a header route that the operator makes stands above a managed route and is as that one,
     but for what the phase asks of requests beside its conditions and one destination alone behind
-    it: the canary, or stable for users who stay there; and the phase that is on asks for it. One
-    that copies requests to the canary has the conditions and destinations of the managed route.
+    it: the canary, or stable or a variant for users who stay there; and the phase that is on asks
+    for it. One that copies requests to the canary has the conditions and destinations of the
+    managed route.
     """
     if change.kind not in ROUTES or not change.by_operator or change.after is None:
         return
@@ -75,8 +76,8 @@ def _of_route(
     for step in below.entries[:3]:
         original = original[step]
     behind = str(below.entries[3])
-    places = [below.canary_place, below.stable_place if shared else None]
-    alone = [[{**original[behind][p], "weight": ALL}] for p in places if p is not None]
+    places = below.places if shared else (below.canary_place,)
+    alone = [[{**original[behind][place], "weight": ALL}] for place in places]
     if raw.get(behind) not in alone:
         yield f"{name} does not send to the canary alone"
     fields = {*raw, *original}.difference(KEPT)

@@ -60,8 +60,8 @@ def _too_soon(change: Change, rollout: Body, revision: str, world: World) -> Ite
 def one_set_a_revision(change: Change, world: World) -> Iterator[str]:
     """I12: a revision of a Rollout has one ReplicaSet, which the Rollout controls; none too many.
 
-    The history may have `revisionHistoryLimit` empty ones; beside them are stable, canary, those
-    that drain, and one that waits to be removed.
+    The history may have `revisionHistoryLimit` empty ones; beside them are stable, canary, a
+    variant's each, those that drain, and one that waits to be removed.
     """
     if change.kind != "ReplicaSet" or change.before is not None or change.after is None:
         return
@@ -83,7 +83,8 @@ def one_set_a_revision(change: Change, world: World) -> Iterator[str]:
         return
     limit = part(rollout, "spec", "revisionHistoryLimit")
     draining = len(part(rollout, "status", "draining") or ())
-    most = (5 if limit is None else int(limit)) + BESIDE_HISTORY + draining
+    beside = BESIDE_HISTORY + len(part(rollout, "spec", "variants") or ())
+    most = (5 if limit is None else int(limit)) + beside + draining
     if len(others) + 1 > most:
         yield f"{len(others) + 1} ReplicaSets, at most {most} may be"
 
