@@ -19,11 +19,11 @@ Edit = tuple[str, object]
 ABSENT: Final = object()
 """In place of a value: the field is taken out (None is the null that JSON knows)."""
 
+WAYS = ("minIncrease", "maxIncrease", "minDecrease", "maxDecrease")
 COMPARE = {
     "to": "stable",
     "variant": "blue",
-    **{f"{way}{by}": 1 for way in ("minIncrease", "maxIncrease") for by in ("", "Percent")},
-    **{f"{way}{by}": 1 for way in ("minDecrease", "maxDecrease") for by in ("", "Percent")},
+    **{f"{way}{by}": 1 for way in WAYS for by in ("", "Percent")},
     "test": "sequential",
     "margin": 1.2,
     "confidence": 0.95,
@@ -380,8 +380,7 @@ def _of_leaf(leaf: Leaf, plain: Spec) -> Iterator[Mutation]:
             raise LookupError(f"{leaf.path} is in no Rollout of the sweep: add it to BEARERS")
         at = at[part]
     changes = values(leaf) | VALUES.get(leaf.path, {})
-    if leaf.path == "spec.template":
-        changes |= _templates(plain["template"])
+    changes |= _templates(plain["template"]) if leaf.path == "spec.template" else {}
     for way, value in changes.items():
         yield Mutation(leaf.path, way, edits, place, value)
     yield Mutation(leaf.path, "deleted", edits, place, ABSENT)
