@@ -47,6 +47,12 @@ def _set(path: str, value: object) -> Change:
     return change
 
 
+def _compared_with_a_baseline(spec: dict[str, Any]) -> None:
+    spec["metrics"] = [{"name": "errors", "template": "istio-error-rate"}]
+    compare = {"to": "baseline", "maxIncrease": 1}
+    spec["guards"] = [{"metric": "errors", "compare": compare}]
+
+
 MISTAKES: dict[str, tuple[Change, str, tuple[str, ...]]] = {
     "an unknown VirtualService": (
         _set("traffic.istio.virtualServices.0.name", "nowhere"),
@@ -89,9 +95,9 @@ MISTAKES: dict[str, tuple[Change, str, tuple[str, ...]]] = {
         ("spec.template.metadata.labels", "must match spec.selector"),
     ),
     "a part that is not built yet": (
-        _set("phases.0.approval", {"required": 1}),
+        _compared_with_a_baseline,
         "NotBuiltYet",
-        ("spec.phases[0].approval", "not built yet"),
+        ("spec.guards[0].compare.to", "not built yet"),
     ),
     "an unknown template of a metric": (
         _set("metrics", [{"name": "m", "template": "istio-eror-rate"}]),
