@@ -57,6 +57,19 @@ def test_a_route_that_is_made_adds_up():
     assert "I1" in tale.operator(routes(10, 80)).names()
 
 
+def _made_while_its_rule_goes(lag_s: float) -> Tale:
+    tale = Tale().shop(canary=NEW).stands(MADE).gone(routes(0)).later(5.0)
+    return tale.gone(rule(canary=NEW)).later(lag_s).operator(routes(10))
+
+
+def test_a_route_that_is_made_while_somebody_takes_its_rule_away_is_fine():
+    assert "I1" not in _made_while_its_rule_goes(0.1).names()
+
+
+def test_a_route_that_is_made_long_after_its_rule_went_is_objected_to():
+    assert "I1" in _made_while_its_rule_goes(2.0).names()
+
+
 def test_what_others_write_is_no_fault_of_the_operator():
     assert _canary().stands(routes(10, 70)).said() == []
 
@@ -168,6 +181,20 @@ def test_stable_is_the_refuge_when_nobody_has_a_ready_pod():
 
 
 # ---------------------------------------------------------------- I10
+
+
+def _raised_after_it_grew(lag_s: float, size: int = 8) -> Tale:
+    grown = rollout(state="Progressing", run=run())
+    grown["spec"]["replicas"] = size
+    return _canary(pods=2).stands(grown).later(lag_s).operator(routes(50))
+
+
+def test_a_raise_that_crosses_with_a_wish_for_more_pods_is_fine():
+    assert _raised_after_it_grew(0.1).said() == []
+
+
+def test_a_raise_long_after_more_pods_were_wanted_is_objected_to():
+    assert "I2" in _raised_after_it_grew(2.0).names()
 
 
 def test_a_raise_in_a_pause_is_objected_to():

@@ -31,7 +31,7 @@ SOME = 1
 MATCHED = "/matched"
 """After a Rollout's uid: whether there were header routes, kept as a share is."""
 CROSSING_S = 1.0
-"""A write to the routes may cross with somebody else's to a destination for so long: no
+"""A write to the routes may cross with somebody else's to another object for so long: no
 compare-and-set spans two objects, and the operator puts such an edit right within a second.
 """
 
@@ -53,6 +53,8 @@ class World:
     """Rollouts that are gone, with the time, by uid: a write that stood on one may still come."""
     crossed: dict[tuple[str, Key], tuple[float, Body]] = field(default_factory=dict)
     """Destinations that somebody else changed last: Unix time, and how the operator had it."""
+    grown: dict[str, tuple[float, int]] = field(default_factory=dict)
+    """Rollouts of which somebody wanted more pods last, by uid: Unix time, and how many before."""
     _ready: dict[tuple[str, str, str], deque[tuple[float, int]]] = field(
         default_factory=lambda: defaultdict(deque)
     )
@@ -83,6 +85,22 @@ class World:
     def shares_in(self, claim: Claim, routes: Body) -> list[RouteShares]:
         """The managed routes of one object, given the destinations as they are now."""
         return shares(claim, routes, self._rule(claim))
+
+    def shares_known_in(self, claim: Claim, routes: Body) -> list[RouteShares]:
+        """The same as a writer of now may know them: somebody else may have taken the rule away."""
+        rule = self._rule(claim)
+        if rule is None and claim.rule:
+            at_s, body = self.crossed.get(
+                ("DestinationRule", (claim.namespace, claim.rule[0])), (0.0, None)
+            )
+            rule = body if at_s >= self.now_s - CROSSING_S else None
+        return shares(claim, routes, rule)
+
+    def size_known(self, rollout: Body) -> int:
+        """The least size that a writer of now may know: somebody else may just have raised it."""
+        now = full_size(rollout)
+        at_s, before = self.grown.get(uid_of(rollout), (0.0, now))
+        return min(now, before) if at_s >= self.now_s - CROSSING_S else now
 
     def _rule(self, claim: Claim) -> Body | None:
         return self.get("DestinationRule", (claim.namespace, claim.rule[0])) if claim.rule else None
@@ -176,6 +194,7 @@ class World:
         else:
             self._objects[change.kind][change.key[0]][change.key] = change.after
         self._crossing(change)
+        self._growing(change)
         for rollout, claim in concerned:
             gone = before[uid_of(rollout)] - set(self.carried(claim))
             for revision in gone:
@@ -196,6 +215,14 @@ class World:
             self.crossed.pop(place, None)
         elif self.crossed.get(place, (0.0, {}))[0] < change.at_s - CROSSING_S:
             self.crossed[place] = (change.at_s, change.before)
+
+    def _growing(self, change: Change) -> None:
+        """Remember the size that a Rollout had before somebody wanted more of it."""
+        if change.kind != "Rollout" or change.by_operator or not (change.before and change.after):
+            return
+        before = self.size_known(change.before)
+        if before < full_size(change.after):
+            self.grown[uid_of(change.after)] = (change.at_s, before)
 
     def _share_moved(self, change: Change, rollout: Body, share: int) -> None:
         """Remember the canary's share; one that the operator raised is told by an Event."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tests.observer.happenings import Body, Change, key_of, meta, part, uid_of
 from tests.observer.routes import ALL, ROUTES, Claim, bare, header_routes
-from tests.observer.world import LOOK_BACK_S, World, full_size
+from tests.observer.world import LOOK_BACK_S, World
 
 HEADROOM = 2
 """Half of the pods may carry all traffic on the way back: docs/design.md 3, `REVERT_HEADROOM`."""
@@ -17,16 +17,17 @@ def pods_before_traffic(change: Change, world: World) -> Iterator[str]:
 
     A canary needs `ceil(share * replicas / 100)`, or what its phase declares if that is less. Back
     to stable, or to an old revision, half of that is enough, and where the canary has no ready pod
-    nothing is asked. The destination is taken as a writer may know it: somebody else may have
-    edited it just before.
+    nothing is asked. The destination and the size are taken as a writer may know them: somebody
+    else may have edited them just before.
     """
     for rollout, claim, was, is_now in (*_moves(change, world), *_made(change, world)):
         role = "canary" if is_now > was else "stable"
         share = is_now if role == "canary" else ALL - is_now
         known = world.revisions_known_at(claim, role)
         ready = max((world.ready_lately(rollout, r, change.at_s) for r in known), default=0)
-        need = _need(rollout, share)
-        enough = min(need, _declared(rollout))
+        size = world.size_known(rollout)
+        need = _need(size, share)
+        enough = min(need, _declared(rollout, size))
         if way_back(rollout):
             enough = -(-need // HEADROOM)
         if role == "canary" and (ready == 0 or ready < enough):
@@ -49,20 +50,20 @@ def way_back(rollout: Body) -> bool:
     return bool(run.get("undo")) or run.get("stage") == "Baking"
 
 
-def _need(rollout: Body, share: int) -> int:
-    return -(-share * full_size(rollout) // ALL)
+def _need(size: int, share: int) -> int:
+    return -(-share * size // ALL)
 
 
-def _declared(rollout: Body) -> int:
+def _declared(rollout: Body, size: int) -> int:
     """Pods of the canary by the phase that is on; no bound when the phase says nothing."""
     phase = part(rollout, "status", "phase", "name")
     if part(rollout, "status", "run", "skipToEnd"):
-        return full_size(rollout)
+        return size
     for entry in part(rollout, "spec", "phases") or ():
         if entry.get("name") == phase and entry.get("replicas") is not None:
             text = str(entry["replicas"])
-            return _need(rollout, int(text[:-1])) if text.endswith("%") else int(text)
-    return full_size(rollout)
+            return _need(size, int(text[:-1])) if text.endswith("%") else int(text)
+    return size
 
 
 def nothing_speaks_against_a_raise(change: Change, world: World) -> Iterator[str]:

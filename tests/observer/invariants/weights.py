@@ -25,7 +25,7 @@ def weights_add_up(change: Change, world: World) -> Iterator[str]:
     if change.before is not None and change.before.get("spec") == change.after.get("spec"):
         return
     for _, claim in world.claims_on(change.kind, change.key):
-        for route in world.shares_in(claim, change.after):
+        for route in world.shares_known_in(claim, change.after):
             yield from _of_route(route)
 
 
