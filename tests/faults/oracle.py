@@ -18,11 +18,14 @@ KINDS = (
     "RolloutAction",
     "Deployment",
     "ReplicaSet",
+    "Job",
     "Service",
     "VirtualService",
     "DestinationRule",
 )
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+JOB_DIGEST = re.compile(r"(shop-\d+-[a-z0-9-]+)-[0-9a-f]{10}\b")
+"""The name of a hook's Job ends with a digest of the Rollout's uid, among others."""
 EPOCH = "tidegate.io/epoch"
 EPOCH_POINTER = EPOCH.replace("/", "~1")
 MASKED = frozenset(
@@ -37,6 +40,8 @@ MASKED = frozenset(
         "clusterIPs",
         "epoch",
         EPOCH,
+        "controller-uid",
+        "batch.kubernetes.io/controller-uid",
     }
 )
 UNCOUNTED = frozenset({"leases", "events"})
@@ -55,11 +60,12 @@ class Outcome:
 def outcome_of(direct: Direct, namespace: str, calls: Iterable[Call]) -> Outcome:
     """What there is in a namespace, and what the calls did to it."""
     objects = {
-        f"{kind} {body['metadata']['name']}": masked(body, namespace)
+        f"{kind} {masked(body['metadata']['name'], namespace)}": masked(body, namespace)
         for kind in KINDS
         for body in direct.list(kind, namespace)
     }
-    pods = sorted(json.dumps(_pod(body), sort_keys=True) for body in direct.list("Pod", namespace))
+    found = (masked(_pod(body), namespace) for body in direct.list("Pod", namespace))
+    pods = sorted(json.dumps(pod, sort_keys=True) for pod in found)
     counted = [c for c in calls if c.write and c.accepted and c.kind not in UNCOUNTED]
     effects = [c for c in counted if not is_claim(c)]
     return Outcome(
@@ -76,7 +82,8 @@ def masked(value: Any, namespace: str) -> Any:
     if isinstance(value, list):
         return [masked(inner, namespace) for inner in value]
     if isinstance(value, str):
-        return TIME.sub("TIME", value.replace(namespace, "NAMESPACE"))
+        told = TIME.sub("TIME", value.replace(namespace, "NAMESPACE"))
+        return JOB_DIGEST.sub(r"\1-DIGEST", told)
     return value
 
 
@@ -133,7 +140,7 @@ def _where(ours: Any, theirs: Any, path: str) -> list[str]:
 # ------------------------------------------------------------------ how much was written
 
 EXACT = frozenset(
-    {"virtualservices", "destinationrules", "services", "replicasets", "POST rolloutruns"}
+    {"virtualservices", "destinationrules", "services", "replicasets", "jobs", "POST rolloutruns"}
 )
 """What acts on the world happens exactly as often as in the reference, whatever went wrong."""
 SPARE = {

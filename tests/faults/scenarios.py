@@ -36,6 +36,29 @@ COHORTS: Phases = (MEMBERS, {"name": "more", "weight": 10, "hold": "200ms", **BE
 """Requests with a header first, then a share of the others as well."""
 ASKED: Phases = (*QUICK, {"name": "most", "weight": 80, "hold": "200ms", "approval": {}})
 """The second phase waits for somebody to say go."""
+HOOKED: Phases = (
+    {
+        "name": "half",
+        "weight": 50,
+        "hold": "200ms",
+        "hooks": [{"name": "warm", "cronJob": "work"}],
+    },
+)
+"""A Job before the phase."""
+STUCK: Phases = (
+    {
+        "name": "half",
+        "weight": 50,
+        "hold": "1h",
+        "hooks": [
+            {"name": "warm", "cronJob": "stuck", "timeout": "1h"},
+            {"name": "tidy", "cronJob": "work", "when": "revert"},
+        ],
+    },
+)
+"""A Job that never ends, and one that cleans up."""
+CRON_JOBS = {"work": {}, "stuck": {"sandbox.tidegate.io/ready": "never"}}
+"""By name, the annotations of their pods, after which simulated nodes treat them."""
 SHIFT: Object = {"capacity": {"mode": "shift", "headroom": "0%"}}
 SCORE: Object = {
     "scorecards": [
@@ -87,6 +110,7 @@ class Scenario:
     first: Phases = QUICK
     spec: Mapping[str, Any] = field(default_factory=dict)
     begins_as: str = ""
+    cron_jobs: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -112,6 +136,29 @@ def base_of(shop: Shop) -> list[Object]:
     preview = copy.deepcopy(service)
     preview["metadata"]["name"] = PREVIEW
     return [service, preview, *routes]
+
+
+def cron_jobs_of(shop: Shop) -> list[Object]:
+    """Templates for the Jobs of hooks; they never run by themselves."""
+    return [_cron_job(shop.namespace, name, notes) for name, notes in CRON_JOBS.items()]
+
+
+def _cron_job(namespace: str, name: str, notes: Mapping[str, str]) -> Object:
+    containers = [{"name": "main", "image": "docker.io/local/work:1"}]
+    pod = {
+        "metadata": {"annotations": dict(notes)},
+        "spec": {"restartPolicy": "Never", "containers": containers},
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "CronJob",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "schedule": "0 0 31 2 *",
+            "suspend": True,
+            "jobTemplate": {"spec": {"template": pod}},
+        },
+    }
 
 
 def rollout_of(shop: Shop, version: str, phases: Phases) -> Object:
@@ -170,6 +217,17 @@ def switched(status: Status) -> bool:
 def asking(status: Status) -> bool:
     """It waits for an approval."""
     return status.get("state") == "AwaitingApproval"
+
+
+def hooking(status: Status) -> bool:
+    """The Job of a hook has been sent, and its end is waited for."""
+    return any(one.get("sentAt") and one["result"] == "Running" for one in status.get("hooks", ()))
+
+
+def tidied(status: Status) -> bool:
+    """The run was sent back, and what cleans up after it has ended."""
+    done = {one["name"] for one in status.get("hooks", ()) if one.get("result") == "Succeeded"}
+    return ended("Reverted")(status) and "tidy" in done
 
 
 def shrunk(status: Status) -> bool:
@@ -302,6 +360,8 @@ SCENARIOS = (
         begins_as="shift",
     ),
     Scenario("approve", [*_released(*ASKED), Step(asking, approve)], ended("Promoted")),
+    Scenario("hook", _released(*HOOKED), ended("Promoted"), cron_jobs=True),
+    Scenario("hook back", _sent_back(hooking, *STUCK), tidied, cron_jobs=True),
     Scenario("hybrid", _released(*HYBRID, SWITCH), ended("Promoted")),
     Scenario("hybrid back", _sent_back(switched, *HYBRID, SWITCHED), ended("Reverted")),
     Scenario(

@@ -23,6 +23,7 @@ from tests.faults.scenarios import (
     Status,
     adoption_of,
     base_of,
+    cron_jobs_of,
     healthy,
     rollout_of,
     shop,
@@ -82,6 +83,8 @@ class Trial:
         self._operator = self.arena.operator(self.proxy, self.namespace, prometheus)
         self.shop = shop(self.namespace, self.scenario)
         for body in base_of(self.shop):
+            self.direct.create(body)
+        for body in cron_jobs_of(self.shop) if self.scenario.cron_jobs else ():
             self.direct.create(body)
         return self
 
