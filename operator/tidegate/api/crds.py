@@ -88,10 +88,12 @@ _SAME_VARIANTS: Final = (
 )
 
 VARIANTS_STAY: Final = Rule(
-    # As with routes: what an arm that is no longer named has of the traffic would be nobody's.
+    # As with routes: what an arm that is no longer named has of the traffic would be nobody's. One
+    # that has nothing and selects nothing may be mended: its subset may be misspelt.
     cel="!has(oldSelf.status) || (!has(oldSelf.status.run) && (!has(oldSelf.status.variants) || "
-    "oldSelf.status.variants.size() == 0)) || has(self.spec.variants) == "
-    f"has(oldSelf.spec.variants) && (!has(self.spec.variants) || {_SAME_VARIANTS})",
+    "!oldSelf.status.variants.exists(v, has(v.revision) || (has(v.weight) && v.weight > 0)))) || "
+    "has(self.spec.variants) == has(oldSelf.spec.variants) && (!has(self.spec.variants) || "
+    f"{_SAME_VARIANTS})",
     message="names and subsets of spec.variants cannot change while a run is on or one of them is "
     "on its way home; abort it, or wait until status.variants is empty",
     field=".spec.variants",

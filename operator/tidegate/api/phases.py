@@ -43,6 +43,13 @@ class Phase(ApiModel):
             field=".mirror",
         ),
         Rule(
+            cel="!has(self.mirror) || !has(self.variants) || self.variants.size() == 0",
+            message="copies are of what stable answers alone: leave mirror out of a phase with "
+            "variants, and give it a phase of its own",
+            holds=lambda phase: phase.mirror is None or not phase.variants,
+            field=".mirror",
+        ),
+        Rule(
             cel="!has(self.variants) || self.variants.size() == 0 || "
             "self.weight + self.variants.map(v, v.weight).sum() < 100",
             message="weight and those of the variants must leave 1 % or more to stable, which is "

@@ -74,6 +74,11 @@ def shares_text(shares: Shares) -> str:
     return ", ".join(f"{name} {weight} %" for name, weight in shares)
 
 
+def sum_of(shares: Shares) -> int:
+    """What variants get together, in percent."""
+    return sum(weight for _, weight in shares)
+
+
 def and_variants(shares: Shares) -> str:
     """The end of a sentence about the canary's weight; "" without variants."""
     return f", variants {shares_text(shares)}" if shares else ""

@@ -77,9 +77,10 @@ class Memory:
                     self.asking.discard(check_id)
 
     def keep(self, check_id: str, reading: Reading) -> None:
-        """Add a reading, oldest first; the oldest give way."""
+        """Add a reading, oldest first; the oldest give way. The same one twice is one."""
         known = self.readings.setdefault(check_id, deque(maxlen=READINGS_MAX))
-        known.append(reading)
+        if not known or known[-1] != reading:
+            known.append(reading)
 
     def snapshot(self) -> dict[str, tuple[Reading, ...]]:
         """The readings as core takes them."""

@@ -24,7 +24,9 @@ HALVES: Final = 2
 def tests_of(rollout: Rollout) -> Iterator[tuple[Check, int]]:
     """Every test of a run with its id, and by how many its alpha is divided."""
     own, tried = tuple(own_tests(rollout.spec)), _tried(rollout.spec)
-    imposed = tuple(imposed_tests(rollout.policies, tried))
+    every = tuple(imposed_tests(rollout.policies, tried))
+    imposed = tuple(check for check in every if not check.variant)
+    own += tuple(check for check in every if check.variant)  # for the Rollout named the variant
     parts = HALVES if imposed else 1
     yield from ((check, parts * len(own)) for check in own)
     yield from ((check, parts * len(imposed)) for check in imposed)

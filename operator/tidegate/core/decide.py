@@ -35,6 +35,7 @@ from tidegate.core import (
     resting,
     revert,
     running,
+    steering,
     undoing,
     variants,
     warning,
@@ -169,7 +170,12 @@ def _first_word(scene: Scene, problems: tuple[Problem, ...]) -> Step:
         if step is not None:
             return step
     if problems:
-        return making.again(scene, problems) or _grown(scene, problems) or Step(scene.status)
+        return (
+            steering.arms_lost(scene)
+            or making.again(scene, problems)
+            or _grown(scene, problems)
+            or Step(scene.status)
+        )
     if scene.status.stable_revision is None:
         return initial.step(scene)
     own = making.step(scene)

@@ -20,6 +20,7 @@ from tidegate.api.phases import Phase
 from tidegate.api.status import Stage
 from tidegate.core import weighing
 from tidegate.core.check import Check
+from tidegate.core.measured import known_revision
 from tidegate.core.measures import arms_of, less, measure_of, more
 from tidegate.core.mismatch import comparable, right_since
 from tidegate.core.scene import Scene
@@ -107,7 +108,7 @@ def about_of(scene: Scene, phase: Phase) -> str:
 def revision_of(scene: Scene, arm: str) -> str | None:
     """The revision of an arm; that of the run for ""."""
     if arm:
-        return scene.observed.variants.get(arm)
+        return known_revision(scene.status, scene.observed, arm)
     return scene.run.to_revision if scene.run is not None else None
 
 

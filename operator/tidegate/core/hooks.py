@@ -326,4 +326,4 @@ def _afterwards(scene: Scene) -> Step | None:
 
 
 def _traffic_back(scene: Scene) -> bool:
-    return scene.run is None and scene.routes is not None and scene.routes.idle_canary
+    return scene.run is None and scene.routes is not None and scene.routes.idle

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from tidegate.api.status import RolloutStatus
+from tidegate.api.phases import Phase
+from tidegate.api.status import RolloutStatus, RunStatus, Stage
 from tidegate.core.observation import Answer, Observed, Reading, RoutesView, RouteWeight
 
 
@@ -21,12 +22,34 @@ def of_revision(reading: Reading, since: datetime | None) -> Reading:
     return replace(reading, answer=Answer.NODATA, value=None, detail="measured before traffic")
 
 
+def known_revision(status: RolloutStatus, observed: Observed, name: str) -> str | None:
+    """The revision of a variant; what the status knows while its template cannot be told.
+
+    What it is made of may be unreadable for a while: that makes no other arm of it.
+    """
+    found = observed.variants.get(name)
+    if found is not None:
+        return found
+    return next((one.revision for one in status.variants if one.name == name), None)
+
+
 def variant_since(status: RolloutStatus, observed: Observed, name: str) -> datetime | None:
     """Since when a variant's subset selects its revision; None while it does not."""
     entry = next((one for one in status.variants if one.name == name), None)
-    if entry is None or entry.revision != observed.variants.get(name):
+    if entry is None or entry.revision != known_revision(status, observed, name):
         return None
     return entry.since
+
+
+def arms_watched(
+    run: RunStatus | None, phase: Phase | None, routes: RoutesView | None
+) -> tuple[str, ...]:
+    """The variants that a run's phase names, and whoever gets requests still."""
+    if run is None:
+        return ()
+    named = phase.shares if phase is not None and run.stage is Stage.PHASE else ()
+    sent = routes.shares if routes is not None else ()
+    return tuple(dict.fromkeys(name for name, _ in (*named, *sent)))
 
 
 def is_sent(routes: RoutesView, variant: str) -> bool:

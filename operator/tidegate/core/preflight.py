@@ -25,7 +25,8 @@ def step(scene: Scene) -> Step:
 
 def _towards_pods(scene: Scene) -> Step:
     if scene.phase is None:
-        return _begins(scene, reasons.PREFLIGHT_PASSED, "the pre-flight is gone from spec")
+        held = freezing.holds(scene, "the first pods wait") or not_paused(scene)
+        return held or _begins(scene, reasons.PREFLIGHT_PASSED, "the pre-flight is gone from spec")
     return (
         weight_to(scene, 0)
         or freezing.holds(scene, f"{title(scene.phase.name)} waits")

@@ -22,6 +22,7 @@ from tidegate.core.proving import verdict as verdict_of
 from tidegate.core.revert import OUTCOME_PROMOTED, end_run
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.steering import (
+    arms_away,
     canary_alive,
     canary_pointed,
     canary_ready,
@@ -36,7 +37,8 @@ ALL = 100
 def step(scene: Scene) -> Step:
     """The next move of a run whose phases have all passed."""
     return (
-        canary_size_up(scene)
+        arms_away(scene)
+        or canary_size_up(scene)
         or canary_alive(scene)
         or canary_pointed(scene)
         or canary_ready(scene)

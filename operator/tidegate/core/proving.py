@@ -20,6 +20,7 @@ from tidegate.core import failing, looking, weighing
 from tidegate.core.alpha import metric_of, shared_by, tests_of
 from tidegate.core.check import Check
 from tidegate.core.comparing import stable_failed
+from tidegate.core.measured import known_revision
 from tidegate.core.mismatch import SUSPECT, comparable, mismatched, right_since
 from tidegate.core.observation import Answer, Reading
 from tidegate.core.scene import Scene
@@ -120,7 +121,7 @@ def _about(scene: Scene, check: Check, tests: int) -> str:
 def _tried(scene: Scene, check: Check) -> str | None:
     """The revision that is compared with stable."""
     if check.variant:
-        return scene.observed.variants.get(check.variant)
+        return known_revision(scene.status, scene.observed, check.variant)
     return scene.run.to_revision if scene.run is not None else None
 
 

@@ -57,7 +57,7 @@ def away(scene: Scene) -> SetWeight | None:
     """The next route write that takes traffic off the canary and the variants; None at its end."""
     for route in scene.routes.weights if scene.routes else ():
         keep = weight_to_leave(scene, route.weight)
-        arms = variants.kept_back(route.variants, _not_carried(scene) - keep)
+        arms = variants.kept_back(variants.alive(scene, route), _not_carried(scene) - keep)
         left = _left(scene, route, keep, arms)
         same = (left, arms) == (route.match, route.variants)
         if route.weight > keep or not route.even or not same:
@@ -217,7 +217,7 @@ def unfinished(scene: Scene) -> Step | None:
 def _pods_back(scene: Scene) -> ScaleReplicaSet | None:
     """All of stable's pods again, where it was shrunk: the rest of its traffic waits for them."""
     stable = scene.stable
-    if stable is None or scene.routes is None or not scene.routes.weight:
+    if stable is None or scene.routes is None or scene.routes.idle:
         return None
     if stable.replicas >= scene.full:
         return None

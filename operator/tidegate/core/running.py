@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tidegate.api.limits import MAX_PHASES
 from tidegate.api.phases import Phase
 from tidegate.api.status import PhaseStatus, Stage
-from tidegate.api.variants import Shares, and_variants
+from tidegate.api.variants import and_variants
 from tidegate.core import (
     deadlines,
     entering,
@@ -26,13 +26,15 @@ from tidegate.core.convergence import Arm, Seen, idle, realised_at, share, some
 from tidegate.core.decision import Note
 from tidegate.core.journal import note_run
 from tidegate.core.measuring import obstacle_to_pass, unanswered
-from tidegate.core.picks import Picks, copies_of, kept_share, picks_of
+from tidegate.core.picks import kept_share, picks_of
 from tidegate.core.scene import Scene, Step, changed
 from tidegate.core.steering import (
+    arms_away,
     canary_alive,
     canary_pointed,
     canary_ready,
     canary_size_up,
+    may_stay,
     not_paused,
     weight_down,
     weight_to,
@@ -78,13 +80,13 @@ def _hold_phase(scene: Scene) -> Step:
         return skipped
     phase = scene.phase
     if phase is None:
-        return canary_alive(scene) or _phase_gone(scene)
+        return arms_away(scene) or canary_alive(scene) or _phase_gone(scene)
     return (
         canary_size_up(scene)
         or canary_alive(scene)
         or canary_pointed(scene)
         or shifting.back(scene, phase.weight)
-        or weight_down(scene, phase.weight, *_may_stay(scene, phase))
+        or weight_down(scene, phase.weight, *may_stay(scene, phase))
         or canary_ready(scene)
         or variants.prepared(scene)
         or hooks.before_weight(scene)
@@ -97,18 +99,6 @@ def _hold_phase(scene: Scene) -> Step:
         or experimenting.obstacle(scene)
         or _advance(scene)
     )
-
-
-def _may_stay(scene: Scene, phase: Phase) -> tuple[Picks, Shares]:
-    """The picks of a phase and the shares of its variants, without those that cannot have any now.
-
-    Users are kept with their arms only while all of these are there; before the first of them is,
-    those of the canary stay with it.
-    """
-    arms = variants.in_place(scene)
-    whole = arms in ((), phase.shares)
-    kept = kept_share(scene.spec, phase.weight, arms) if whole else ()
-    return phase.match + kept + copies_of(phase), arms
 
 
 def _phase_gone(scene: Scene) -> Step:

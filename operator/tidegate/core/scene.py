@@ -14,7 +14,7 @@ from tidegate.api.takeover import WorkloadStage
 from tidegate.core import capacity
 from tidegate.core.check import Check, id_for, with_evidence, without_comparison
 from tidegate.core.decision import Effect, Note
-from tidegate.core.measured import is_sent, least, of_revision, variant_since
+from tidegate.core.measured import arms_watched, is_sent, least, of_revision, variant_since
 from tidegate.core.measures import asked_now
 from tidegate.core.observation import Observed, Reading, RevisionView, RoutesView
 from tidegate.core.scoring import AnyBound, scored, scores
@@ -252,9 +252,8 @@ class Scene:
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The variants of the phase that is on, by name."""
-        phase = self.phase if self.run is not None and self.run.stage is Stage.PHASE else None
-        return tuple(name for name, _ in phase.shares) if phase else ()
+        """The variants that the phase that is on names, and whoever gets requests still."""
+        return () if self.undo else arms_watched(self.run, self.phase, self.routes)
 
     def _each(
         self, found: tuple[tuple[Check, AnyBound], ...], variants: tuple[str, ...]

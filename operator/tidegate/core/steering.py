@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from tidegate.api.variants import Shares, and_variants
+from tidegate.api.phases import Phase
+from tidegate.api.status import Stage
+from tidegate.api.variants import Shares, and_variants, sum_of
 from tidegate.core import freezing, reasons, variants
 from tidegate.core.cohorts import and_matched
 from tidegate.core.convergence import Arm
@@ -17,9 +19,11 @@ from tidegate.core.decision import (
 )
 from tidegate.core.measuring import obstacle_to_raise
 from tidegate.core.observation import RouteWeight
-from tidegate.core.picks import Picks, common, within
+from tidegate.core.picks import Picks, common, copies_of, kept_share, to_canary, within
 from tidegate.core.scene import Scene, Step
 from tidegate.core.waiting import let_go, telemetry_trouble
+
+ALL = 100
 
 
 def canary_size_up(scene: Scene) -> Step | None:
@@ -53,6 +57,8 @@ def canary_alive(scene: Scene) -> Step | None:
     """A canary without any ready pod gets no traffic; it gets it back when pods are ready."""
     if not scene.full or (scene.canary is not None and scene.canary.ready > 0):
         return None
+    if scene.routes is not None and scene.routes.idle_canary:
+        return None  # users who stay with other arms are no business of its pods
     taken = weight_to(scene, 0, shares=None)
     if taken is None or taken.effect is None:
         return None
@@ -114,9 +120,9 @@ def weight_to(
     if wrong is None:
         return None
     below = wrong.weight < weight or (weight > 0 and wrong.weight == weight)  # or some route is
-    more = variants.adds(shares, wrong.variants)
+    more, sends = variants.adds(shares, wrong.variants), weight > 0 or to_canary(match)
     if below or more or (match and not wrong.carries(match)):
-        if scene.canary is None or scene.canary.ready == 0:
+        if sends and (scene.canary is None or scene.canary.ready == 0):
             return Step(
                 scene.status,
                 reason=reasons.WAITING_FOR_PODS,
@@ -130,7 +136,7 @@ def weight_to(
         if obstacle:
             message = f"weight stays at {wrong.weight}: {obstacle}"
             return Step(scene.status, reason=reasons.WAITING_FOR_METRICS, message=message)
-        first = wrong.weight == 0 and not wrong.matched and (weight > 0 or bool(match))
+        first = wrong.weight == 0 and not wrong.matched and sends
         if scene.now < scene.canary_known_at and first:
             return not_known_yet(scene)
         if more and scene.now < variants.known_at(scene, wrong.variants):
@@ -166,6 +172,40 @@ def weight_down(scene: Scene, weight: int, match: Picks = (), shares: Shares = (
     return None
 
 
+def arms_away(scene: Scene) -> Step | None:
+    """Variants that no phase names any more lose their requests at once: nobody watches them.
+
+    It waits for nothing, and the canary keeps what it has.
+    """
+    return _effective(weight_down(scene, ALL)) if scene.routes and scene.routes.shares else None
+
+
+def arms_lost(scene: Scene) -> Step | None:
+    """What an arm without its subset or a ready pod has goes to stable, whatever else is wrong."""
+    run, phase = scene.run, scene.phase
+    if run is None or run.stage is not Stage.PHASE or phase is None:
+        return None
+    if scene.routes is None or not scene.routes.shares:
+        return None
+    return _effective(weight_down(scene, ALL, *may_stay(scene, phase)))
+
+
+def may_stay(scene: Scene, phase: Phase) -> tuple[Picks, Shares]:
+    """The picks of a phase and the shares of its variants, without those that cannot have any now.
+
+    Users are kept with their arms only while all of these are there; before the first of them is,
+    those of the canary stay with it.
+    """
+    arms = variants.in_place(scene)
+    whole = arms in ((), phase.shares)
+    kept = kept_share(scene.spec, phase.weight, arms) if whole else ()
+    return phase.match + kept + copies_of(phase), arms
+
+
+def _effective(step: Step | None) -> Step | None:
+    return step if step is not None and step.effect is not None else None
+
+
 def _left(route: RouteWeight, weight: int, match: Picks) -> Picks:
     """The header routes that may stay while that share and those for `match` are asked for."""
     if route.match is not None and within(route.match, match, weight):
@@ -174,7 +214,8 @@ def _left(route: RouteWeight, weight: int, match: Picks) -> Picks:
 
 
 def _shift(scene: Scene, route: RouteWeight, weight: int, match: Picks, shares: Shares) -> Step:
-    less = weight < route.weight or not within(route.match, match, weight)
+    total, had = weight + sum_of(shares), route.weight + sum_of(route.variants)
+    less = total < had or not within(route.match, match, weight)
     if less and not scene.undo and _only_canary_serves(scene):
         message = f"weight stays at {route.weight}: no pod of stable is ready, and the canary's are"
         return Step(scene.status, reason=reasons.WAITING_FOR_PODS, message=message)
@@ -185,11 +226,13 @@ def _shift(scene: Scene, route: RouteWeight, weight: int, match: Picks, shares: 
 
 
 def _only_canary_serves(scene: Scene) -> bool:
-    """Whether every request that is taken from the canary destination would find nobody."""
+    """Whether every request that is taken from the canary or a variant would find nobody."""
     routes = scene.routes
     assert routes is not None, "an unreadable route is a problem, handled before"
-    stable, canary = (scene.observed.revision(name) for name in (routes.stable, routes.canary))
-    return canary is not None and canary.ready > 0 and (stable is None or stable.ready == 0)
+    stable, others = scene.observed.revision(routes.stable), {*routes.variants.values()}
+    views = (scene.observed.revision(name) for name in {routes.canary, *others} - {routes.stable})
+    alive = any(view is not None and view.ready > 0 for view in views)
+    return alive and (stable is None or stable.ready == 0)
 
 
 def not_paused(scene: Scene) -> Step | None:

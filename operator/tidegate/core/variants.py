@@ -16,7 +16,7 @@ from tidegate.api.variants import Shares, VariantStatus, destination_of
 from tidegate.core import capacity, reasons
 from tidegate.core.convergence import Arm, Seen, share_of, some_of
 from tidegate.core.decision import CreateReplicaSet, Note, PointDestination, ScaleReplicaSet
-from tidegate.core.observation import RevisionView, RoutesView, TrafficReading
+from tidegate.core.observation import RevisionView, RoutesView, RouteWeight, TrafficReading
 from tidegate.core.picks import picked_arms
 from tidegate.core.scene import Scene, Step
 from tidegate.core.waiting import let_go, telemetry_trouble
@@ -53,6 +53,14 @@ def adds(shares: Shares | None, present: Shares) -> bool:
     """Whether writing those shares gives some variant more than it has; None leaves them."""
     had = dict(present)
     return any(weight > had.get(name, 0) for name, weight in shares or ())
+
+
+def alive(scene: Scene, route: RouteWeight) -> Shares:
+    """What a route gives to variants whose subset selects some ready pod."""
+    selected = scene.routes.variants if scene.routes else {}
+    views = {name: scene.observed.revision(selected.get(name)) for name, _ in route.variants}
+    serving = {name for name, view in views.items() if view is not None and view.ready > 0}
+    return tuple(one for one in route.variants if one[0] in serving)
 
 
 def kept_back(present: Shares, room: int) -> Shares:

@@ -62,6 +62,7 @@ class _Series:
     revision: str
     metric: str
     interval_s: float
+    source: JobSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,8 @@ class _Run:
     def key(self) -> Key:
         """Namespace and name: the same whoever makes it."""
         one = self.series
-        about = "/".join((one.uid, one.run, one.revision, one.metric, f"{one.interval_s:g}"))
+        parts = (one.uid, one.run, one.revision, one.metric, f"{one.interval_s:g}")
+        about = "/".join((*parts, one.source.cron_job))
         digest = sha256(f"{about}/{self.tick}".encode()).hexdigest()[:DIGEST_CHARS]
         stem = f"{self.rollout.name}-{one.metric}".replace(".", "-")[:STEM_CHARS].rstrip("-")
         return self.rollout.namespace, f"{stem}-{digest}"
@@ -95,7 +97,8 @@ class JobMetrics:
         self._rollouts = rollouts
         self._jobs = Watched(api, JOBS, namespaces, self._touched, selector=LABEL_METRIC)
         self._changed: dict[Key, asyncio.Event] = {}
-        self._running: dict[Key, asyncio.Task[Reading]] = {}
+        self._running: dict[_Series, asyncio.Task[Reading]] = {}
+        self._parsed: dict[str, Rollout] = {}
         self._ended: dict[_Series, int] = {}
 
     async def ask(self, questions: Iterable[Question]) -> Mapping[Question, Reading]:
@@ -112,20 +115,32 @@ class JobMetrics:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answer(self, question: Question) -> Reading:
+    async def _answer(self, question: Question, *, later: bool = False) -> Reading:
+        if not question.subject.revision:
+            return Reading(self._clock.now(), Answer.NODATA, detail="it has no pods yet")
         run = self._run_of(question)
         if isinstance(run, str):
             return self._error(run)
+        if later and self._is_over(question):
+            return self._error("its run is over")
         if self._ended.get(run.series, run.tick - 1) >= run.tick:
             await asyncio.sleep(_until_next_s(run.series.interval_s, self._clock.now()))
-            return await self._answer(question)
-        task = self._running.get(run.key)
+            return await self._answer(question, later=True)
+        task = self._running.get(run.series)  # one at a time, whoever asks
         if task is None:
             task = asyncio.create_task(self._result(run), name=f"metric job {run.key}")
-            self._running[run.key] = task
-            task.add_done_callback(lambda _: self._running.pop(run.key, None))
+            self._running[run.series] = task
+            task.add_done_callback(lambda _: self._running.pop(run.series, None))
         # Shielded: one caller that is cancelled must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _is_over(self, question: Question) -> bool:
+        """Whether the run that asked ended while its tick was waited for."""
+        subject = question.subject
+        body = self._rollouts.get((subject.namespace, subject.rollout)) or {}
+        started = ((body.get("status") or {}).get("run") or {}).get("startedAt")
+        on = parse_timestamp(started) if isinstance(started, str) else None
+        return subject.began is not None and on != subject.began
 
     def _run_of(self, question: Question) -> _Run | str:
         """The Job that answers now, or why there can be none."""
@@ -133,10 +148,9 @@ class JobMetrics:
         body = self._rollouts.get((subject.namespace, subject.rollout))
         if source is None or body is None:
             return "its Rollout is gone"
-        try:
-            rollout = Rollout.parse(body)
-        except SpecError as error:
-            return f"its Rollout cannot be read: {error}"
+        rollout = self._read_rollout(body)
+        if isinstance(rollout, str):
+            return rollout
         interval_s = question.metric.window_s
         series = _Series(
             uid=rollout.uid,
@@ -144,9 +158,23 @@ class JobMetrics:
             revision=subject.revision,
             metric=question.metric.name,
             interval_s=interval_s,
+            source=source,
         )
         tick = int(self._clock.now().timestamp() // interval_s)
         return _Run(rollout, series, tick, source, _told(rollout, question, body))
+
+    def _read_rollout(self, body: Body) -> Rollout | str:
+        """The Rollout, or as it was last readable: a mistake in it makes no guard blind."""
+        uid = str(body["metadata"]["uid"])
+        try:
+            rollout = Rollout.parse(body)
+        except SpecError as error:
+            return self._parsed.get(uid) or f"its Rollout cannot be read: {error}"
+        self._parsed.pop(uid, None)
+        self._parsed[uid] = rollout
+        if len(self._parsed) > SERIES_KEPT:
+            self._parsed.pop(next(iter(self._parsed)))
+        return rollout
 
     async def _result(self, run: _Run) -> Reading:
         """Make the Job or find it, wait for its end, and read what it left."""
