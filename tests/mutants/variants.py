@@ -40,8 +40,8 @@ MUTANTS = (
         "guards do not watch the variants",
         "docs/reference/experiments.md",
         "core/scene.py",
-        "self._each(usual + own + self._imposed(), self.variants)",
-        "(*usual, *own, *self._imposed())",
+        "self._each(usual, self.variants)",
+        "usual",
         (EXPERIMENTS + "test_a_bad_arm_sends_every_arm_back_in_the_same_write",),
     ),
     Mutant(
