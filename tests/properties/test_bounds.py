@@ -151,7 +151,7 @@ def test_an_error_that_counts_as_failed_sends_back_at_once():
     assert reverted(operator).reason == reasons.GUARD_BREACHED
 
 
-@examples(12)
+@examples(20)
 @given(fields=FIELDS, bad=st.booleans(), down=st.booleans())
 def test_mode_observe_promotes_whatever_the_guard_says(fields, bad, down):
     setting = Setting(bad=frozenset({"B"} if bad else ()))

@@ -202,7 +202,7 @@ def test_an_abort_waits_for_no_hook_whatever_hangs(after_s, hangs):
 
 
 @given(st.data())
-@examples(40)
+@examples(80)
 def test_tries_stay_in_order_and_no_weight_comes_early_whatever_fails_and_crashes(data):
     failing = data.draw(st.sets(st.sampled_from(["warm", "check", "load", "verify", "tell"])))
     first_only = data.draw(st.booleans())

@@ -70,7 +70,7 @@ def test_a_good_release_is_as_ever_and_nothing_is_told():
     assert "overlooked" not in operator.status.last_run.message
 
 
-@examples(16)
+@examples(40)
 @given(setting=settings_of(), spec=rollouts(), down=st.booleans())
 def test_neither_errors_nor_a_provider_that_is_gone_change_how_a_release_goes(setting, spec, down):
     setting = with_bad(setting, "B")

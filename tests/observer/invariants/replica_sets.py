@@ -8,7 +8,7 @@ from datetime import timedelta
 from tests.observer.durations import duration_of
 from tests.observer.happenings import Body, Change, key_of, meta, part, uid_of
 from tests.observer.routes import ALL, REVISION, claim_of
-from tests.observer.world import World, owner_of
+from tests.observer.world import World, full_size, owner_of
 
 DRAIN_MIN = timedelta(seconds=10)
 """What `drain.min` is where it is left out, at least."""
@@ -37,7 +37,7 @@ def pods_stay_while_they_carry(change: Change, world: World) -> Iterator[str]:
     if claim is None:
         return
     share = world.carried(claim).get(revision, 0)
-    need = -(-share * world.size_known(rollout) // ALL)
+    need = -(-share * full_size(rollout) // ALL)
     if share and (after < need or change.after is None):
         yield f"revision {revision} goes to {after} pods and carries {share} % ({need} needed)"
     run = part(rollout, "status", "run") or {}
